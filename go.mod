@@ -1,6 +1,6 @@
 module ios
 
-go 1.26
+go 1.26.8
 
 require (
 	connectrpc.com/connect v1.21.1 // indirect
