@@ -70,18 +70,25 @@ func lift(to, from []Hash) int {
 // VerifyPath checks that the tree of size leaves with this root has leaf (a
 // leaf hash) at index.
 func VerifyPath(leaf Hash, index, size uint64, path []Hash, root Hash) error {
+	got, err := RootFromPath(leaf, index, size, path)
+	if err == nil && got != root {
+		err = fmt.Errorf("merkle: path of leaf %d of %d: %w", index, size, ErrMismatch)
+	}
+	return err
+}
+
+// RootFromPath is the root of the tree of size leaves in which path leads up
+// from leaf (a leaf hash) at index.
+func RootFromPath(leaf Hash, index, size uint64, path []Hash) (Hash, error) {
 	if index >= size {
-		return fmt.Errorf("merkle: leaf %d of a tree of %d: %w", index, size, ErrRange)
+		return Hash{}, fmt.Errorf("merkle: leaf %d of a tree of %d: %w", index, size, ErrRange)
 	}
 	inner, border := split(index, size)
 	if len(path) != inner+border {
-		return fmt.Errorf("merkle: path of leaf %d of %d has %d hashes, not %d: %w",
+		return Hash{}, fmt.Errorf("merkle: path of leaf %d of %d has %d hashes, not %d: %w",
 			index, size, len(path), inner+border, ErrLength)
 	}
-	if climb(leaf, index, path, inner) != root {
-		return fmt.Errorf("merkle: path of leaf %d of %d: %w", index, size, ErrMismatch)
-	}
-	return nil
+	return climb(leaf, index, path, inner), nil
 }
 
 // climb hashes node with the siblings in path up to the root: inner of them to
