@@ -67,18 +67,9 @@ func lift(to, from []Hash) int {
 	return pairs + 1
 }
 
-// VerifyPath checks that the tree of size leaves with this root has leaf (a
-// leaf hash) at index.
-func VerifyPath(leaf Hash, index, size uint64, path []Hash, root Hash) error {
-	got, err := RootFromPath(leaf, index, size, path)
-	if err == nil && got != root {
-		err = fmt.Errorf("merkle: path of leaf %d of %d: %w", index, size, ErrMismatch)
-	}
-	return err
-}
-
-// RootFromPath is the root of the tree of size leaves in which path leads up
-// from leaf (a leaf hash) at index.
+// RootFromPath is the root of the tree of size leaves that has leaf (a leaf
+// hash) at index, if path is its path there: the caller checks it against the
+// root that it trusts.
 func RootFromPath(leaf Hash, index, size uint64, path []Hash) (Hash, error) {
 	if index >= size {
 		return Hash{}, fmt.Errorf("merkle: leaf %d of a tree of %d: %w", index, size, ErrRange)
@@ -89,6 +80,19 @@ func RootFromPath(leaf Hash, index, size uint64, path []Hash) (Hash, error) {
 			index, size, len(path), inner+border, ErrLength)
 	}
 	return climb(leaf, index, path, inner), nil
+}
+
+// VerifyPath checks that the tree of size leaves with this root has leaf (a
+// leaf hash) at index.
+func VerifyPath(leaf Hash, index, size uint64, path []Hash, root Hash) error {
+	got, err := RootFromPath(leaf, index, size, path)
+	if err != nil {
+		return err
+	}
+	if got != root {
+		return fmt.Errorf("merkle: path of leaf %d of %d: %w", index, size, ErrMismatch)
+	}
+	return nil
 }
 
 // climb hashes node with the siblings in path up to the root: inner of them to

@@ -1,0 +1,100 @@
+package cosi
+
+import (
+	"fmt"
+
+	bls "github.com/consensys/gnark-crypto/ecc/bls12-381"
+)
+
+// blsKeys are a committee's keys as points. The points of G1 that its methods
+// exchange with a Collector are *bls.G1Affine.
+type blsKeys struct {
+	points []bls.G2Affine
+	byKey  map[PublicKey]int
+	// sum is that of all points: most certificates lack few seats.
+	sum bls.G2Jac
+}
+
+// Derive parses keys, but for those that k has.
+func (k *blsKeys) Derive(keys []PublicKey) (Keys, error) {
+	d := &blsKeys{
+		points: make([]bls.G2Affine, len(keys)),
+		byKey:  make(map[PublicKey]int, len(keys)),
+	}
+	for i, key := range keys {
+		if known, ok := k.byKey[key]; ok {
+			d.points[i] = k.points[known]
+		} else {
+			p, err := parseKey(key)
+			if err != nil {
+				return nil, fmt.Errorf("cosi: seat %d: %w", i, err)
+			}
+			d.points[i] = p
+		}
+		d.byKey[key] = i
+		d.sum.AddMixed(&d.points[i])
+	}
+	return d, nil
+}
+
+func (*blsKeys) Point(sig Signature) (Point, error) {
+	p, err := parseSignature(sig)
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+func (*blsKeys) Encode(p Point) Signature { return p.(*bls.G1Affine).Bytes() }
+
+func (*blsKeys) Sum(points []Point) (Point, error) {
+	if len(points) == 1 {
+		return points[0], nil
+	}
+	var sum bls.G1Jac
+	for _, p := range points {
+		sum.AddMixed(p.(*bls.G1Affine))
+	}
+	var affine bls.G1Affine
+	affine.FromJacobian(&sum)
+	if affine.IsInfinity() {
+		return nil, fmt.Errorf("cosi: signatures cancel out: %w", ErrPoint)
+	}
+	return &affine, nil
+}
+
+func (*blsKeys) Message(msg []byte) (Message, error) {
+	h, err := hashToG1(msg, signatureTag)
+	if err != nil {
+		return nil, err
+	}
+	return &h, nil
+}
+
+func (k *blsKeys) Check(mask Mask, m Message, p Point) bool {
+	key := k.keyOf(mask)
+	// Nobody whose proof of possession was checked can make keys cancel out,
+	// and if they do, the equation says nothing about the message.
+	return !key.IsInfinity() && pairs(p.(*bls.G1Affine), m.(*bls.G1Affine), &key)
+}
+
+// keyOf is the sum of the keys of the seats in mask, by whichever way has fewer
+// additions.
+func (k *blsKeys) keyOf(mask Mask) (key bls.G2Affine) {
+	var sum bls.G2Jac
+	present := mask.Count()
+	if absent := len(k.points) - present; absent < present {
+		sum.Set(&k.sum)
+		for _, i := range mask.Absent() {
+			var neg bls.G2Affine
+			neg.Neg(&k.points[i])
+			sum.AddMixed(&neg)
+		}
+	} else {
+		for _, i := range mask.Members() {
+			sum.AddMixed(&k.points[i])
+		}
+	}
+	key.FromJacobian(&sum)
+	return key
+}
