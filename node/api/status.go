@@ -1,0 +1,84 @@
+package api
+
+import (
+	"time"
+
+	"ios/chain"
+)
+
+// Phases of a validator.
+const (
+	PhaseStarting  = "starting"
+	PhaseReplaying = "replaying" // its own log
+	PhaseSyncing   = "syncing"   // from its peers
+	PhaseReady     = "ready"
+	PhaseStalled   = "stalled" // its shard makes no blocks, though there is work
+	PhaseStopped   = "stopped"
+)
+
+// Status tells who a validator is and how it is.
+type Status struct {
+	ChainID   chain.Hash        `json:"chain_id"`
+	Network   string            `json:"network"`
+	Shard     chain.ShardID     `json:"shard"`
+	Shards    int               `json:"shards"`
+	Validator chain.ValidatorID `json:"id"`
+	Name      string            `json:"name"`
+	PID       int               `json:"pid"`
+	Version   string            `json:"version"`
+	Started   time.Time         `json:"started"`
+
+	Phase      string  `json:"state"`
+	Percent    float64 `json:"percent"`               // of the phase
+	Reason     string  `json:"reason"`                // why it is not ready
+	WaitsFor   string  `json:"waits_for,omitempty"`   // the peer
+	NextAction string  `json:"next_action,omitempty"` // its own next, or the operator's
+
+	Height    uint64            `json:"height"`
+	BlockTime time.Time         `json:"block_time"` // of the last final block
+	View      uint64            `json:"view"`
+	Leader    chain.ValidatorID `json:"leader"`
+	Epoch     uint64            `json:"epoch"`
+
+	Peers     []Peer    `json:"peers"`
+	Mempool   Mempool   `json:"mempool"`
+	Supply    Supply    `json:"supply"`
+	Resources Resources `json:"resources"`
+}
+
+// Peer is a validator as another one sees it.
+type Peer struct {
+	Validator chain.ValidatorID `json:"id"`
+	Name      string            `json:"name"`
+	Shard     chain.ShardID     `json:"shard"`
+	Connected bool              `json:"connected"`
+	LastHeard time.Time         `json:"last_heard"`
+	Queued    uint64            `json:"queued_bytes"`
+	Dropped   uint64            `json:"dropped"` // messages
+	Error     string            `json:"error,omitempty"`
+}
+
+// Mempool is what waits for a block.
+type Mempool struct {
+	Txs      uint64 `json:"transactions"`
+	Bytes    uint64 `json:"bytes"`
+	Capacity uint64 `json:"capacity"` // transactions
+}
+
+// Supply is what a shard accounts for. Over all shards the sum of Value less
+// the sum of Between is the genesis supply.
+type Supply struct {
+	Value   uint64 `json:"value"`   // coins, locks and fees, in base units
+	Between int64  `json:"between"` // net inflow by committed cross-shard transactions, modulo 2^64
+	Open    uint64 `json:"open"`    // transactions without a final outcome
+	Fees    uint64 `json:"fees"`    // part of Value
+	Coins   uint64 `json:"coins"`   // number of unspent outputs
+}
+
+// Resources is what the process uses.
+type Resources struct {
+	CPUSeconds float64 `json:"cpu_seconds"` // user and system, since it began
+	RSS        uint64  `json:"rss_bytes"`
+	Disk       uint64  `json:"disk_bytes"` // of the data directory
+	Goroutines uint64  `json:"goroutines"`
+}
