@@ -108,7 +108,7 @@ func (t OutcomeTree) Root() Hash { return merkle.Root(t.leaves()) }
 func (t OutcomeTree) Bundle(b *Block, i int, txs []Tx) *Bundle {
 	return &Bundle{
 		Header: b.Header, Cert: b.Cert,
-		Place: Place{Index: uint32(i), Total: uint32(len(t)), Path: merkle.Path(t.leaves(), i)},
+		Place:   Place{Index: uint32(i), Total: uint32(len(t)), Path: merkle.Path(t.leaves(), i)},
 		Segment: t[i], Txs: txs,
 	}
 }
