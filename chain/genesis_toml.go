@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -258,7 +257,7 @@ func (a *amountText) UnmarshalTOML(value any) error {
 		*a = amountText(v)
 	case string:
 		n, err := strconv.ParseUint(v, 10, 64)
-		if err != nil || strings.HasPrefix(v, "+") {
+		if err != nil {
 			return fmt.Errorf("%q is not an amount: a whole number of base units up to %d is wanted", v, uint64(math.MaxUint64))
 		}
 		*a = amountText(n)

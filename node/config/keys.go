@@ -1,0 +1,170 @@
+package config
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/chain/sig"
+	"ios/node/onetnet"
+)
+
+// Keys are a validator's secrets, one for each use.
+type Keys struct {
+	Identity []byte      // scalar of the transport's identity
+	Signing  *sig.Key    // bodies and messages
+	Cosi     cosi.Secret // votes
+}
+
+// keysText is the file: 64 hexadecimal digits each.
+type keysText struct {
+	Identity string `toml:"identity"`
+	Signing  string `toml:"signing"`
+	Cosi     string `toml:"cosi"`
+}
+
+// NewKeys makes keys from the system's randomness.
+func NewKeys() (*Keys, error) {
+	identity, _, err := onetnet.GenerateIdentity()
+	if err != nil {
+		return nil, err
+	}
+	signing, err := sig.Generate(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	seed := make([]byte, cosi.MinSeedSize)
+	defer clear(seed)
+	if _, err := rand.Read(seed); err != nil {
+		return nil, fmt.Errorf("reading randomness for a key: %w", err)
+	}
+	secret, err := cosi.SecretFromSeed(seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{Identity: identity, Signing: signing, Cosi: secret}, nil
+}
+
+// String hides the keys.
+func (k *Keys) String() string { return "validator keys" }
+
+// LoadKeys reads the keys of a home. A file that others may read is refused.
+func (h Home) LoadKeys() (*Keys, error) {
+	path := h.KeysFile()
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the validator in %s has no keys: %w; make them with: ios node init --dir %s", h, err, h)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s has mode %04o, so that others may read the keys; chmod 600 %s, and make new keys if they may have been seen", path, info.Mode().Perm(), path)
+	}
+	var doc keysText
+	if err := load(path, &doc); err != nil {
+		return nil, err
+	}
+	k, err := doc.keys()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return k, nil
+}
+
+// keys decodes the file. Errors never repeat what it holds.
+func (doc *keysText) keys() (*Keys, error) {
+	raw := func(name, text string) ([]byte, error) {
+		b, err := hex.DecodeString(text)
+		if err != nil || len(b) != 32 {
+			return nil, fmt.Errorf("%s: 64 hexadecimal digits are wanted", name)
+		}
+		return b, nil
+	}
+	identity, err := raw("identity", doc.Identity)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := onetnet.PublicIdentity(identity); err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	seed, err := raw("signing", doc.Signing)
+	if err != nil {
+		return nil, err
+	}
+	signing, err := sig.FromSeed(seed)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	scalar, err := raw("cosi", doc.Cosi)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := cosi.ParseSecret(scalar)
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{Identity: identity, Signing: signing, Cosi: secret}, nil
+}
+
+// SaveKeys writes new keys into a home, which it makes if need be. It never
+// overwrites keys: a validator that loses them is out of its committee.
+func (h Home) SaveKeys(k *Keys) error {
+	if err := h.make(); err != nil {
+		return err
+	}
+	text, err := encode(keysText{
+		Identity: hex.EncodeToString(k.Identity),
+		Signing:  hex.EncodeToString(k.Signing.Seed()),
+		Cosi:     hex.EncodeToString(k.Cosi.Bytes()),
+	})
+	if err != nil {
+		return err
+	}
+	defer clear(text)
+	return CreateFile(h.KeysFile(), text, 0o600)
+}
+
+// Validator is the public side of the keys, with the proof of possession, for
+// the genesis. Address is where other validators reach it, api the base URL for
+// clients.
+func (k *Keys) Validator(name, address, api string) (*chain.Validator, error) {
+	v := &chain.Validator{Name: name, Address: address, API: api, Signing: k.Signing.Public()}
+	identity, err := onetnet.PublicIdentity(k.Identity)
+	if err != nil {
+		return nil, err
+	}
+	copy(v.Identity[:], identity)
+	var scheme cosi.BLS
+	if v.Cosi, err = scheme.Public(k.Cosi); err != nil {
+		return nil, err
+	}
+	if v.Possession, err = scheme.Prove(k.Cosi); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Find is the place in the registry of the validator that has these keys.
+func (k *Keys) Find(g *chain.Genesis, name string) (chain.ValidatorID, error) {
+	mine, err := k.Validator(name, "", "")
+	if err != nil {
+		return 0, err
+	}
+	for i := range g.Validators {
+		v := &g.Validators[i]
+		if v.Name != name {
+			continue
+		}
+		if v.Identity != mine.Identity || v.Signing != mine.Signing || v.Cosi != mine.Cosi {
+			return 0, fmt.Errorf("the genesis has other keys for validator %s than this home; put its validator.toml into the genesis, or its keys.toml back", name)
+		}
+		return chain.ValidatorID(i), nil
+	}
+	return 0, fmt.Errorf("the genesis names no validator %s; put its validator.toml into the genesis, or correct name in node.toml", name)
+}

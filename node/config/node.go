@@ -1,0 +1,127 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/BurntSushi/toml"
+	"github.com/sirupsen/logrus"
+)
+
+// maxFile bounds the small files of a home.
+const maxFile = 64 << 10
+
+// Home is a validator's directory.
+type Home string
+
+// The files of a home.
+func (h Home) ConfigFile() string    { return filepath.Join(string(h), "node.toml") }
+func (h Home) KeysFile() string      { return filepath.Join(string(h), "keys.toml") }
+func (h Home) ValidatorFile() string { return filepath.Join(string(h), "validator.toml") }
+func (h Home) DataDir() string       { return filepath.Join(string(h), "data") }
+func (h Home) LogFile() string       { return filepath.Join(string(h), "node.log") }
+
+// Node is the configuration of one validator's process.
+type Node struct {
+	Name     string `toml:"name"`      // of the validator in the genesis
+	Listen   string `toml:"listen"`    // host:port for the other validators
+	API      string `toml:"api"`       // host:port for clients; loopback unless it is meant to be public
+	Genesis  string `toml:"genesis"`   // file; relative to the home
+	LogLevel string `toml:"log_level"` // error, warn, info or debug
+}
+
+// Check reports the first field that cannot be used.
+func (n *Node) Check() error {
+	if n.Name == "" || len(n.Name) > 64 {
+		return errors.New("name: 1 to 64 bytes are wanted")
+	}
+	for _, f := range []struct{ key, value string }{{"listen", n.Listen}, {"api", n.API}} {
+		if _, _, err := net.SplitHostPort(f.value); err != nil {
+			return fmt.Errorf("%s: %q: write it as host:port", f.key, f.value)
+		}
+	}
+	if n.Listen == n.API {
+		return fmt.Errorf("listen and api are both %s; give them different ports", n.API)
+	}
+	if n.Genesis == "" {
+		return errors.New("genesis: the path of the genesis file is wanted")
+	}
+	if _, err := logrus.ParseLevel(n.LogLevel); err != nil {
+		return fmt.Errorf("log_level: %q: error, warn, info or debug is wanted", n.LogLevel)
+	}
+	return nil
+}
+
+// Load reads the configuration of a home.
+func (h Home) Load() (*Node, error) {
+	n := new(Node)
+	if err := load(h.ConfigFile(), n); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no validator lives in %s: %w; make one with: ios node init --dir %s", h, err, h)
+		}
+		return nil, err
+	}
+	if err := n.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.ConfigFile(), err)
+	}
+	return n, nil
+}
+
+// Save writes the configuration of a home, which it makes if need be.
+func (h Home) Save(n *Node) error {
+	if err := n.Check(); err != nil {
+		return err
+	}
+	if err := h.make(); err != nil {
+		return err
+	}
+	text, err := encode(n)
+	if err != nil {
+		return err
+	}
+	return WriteFile(h.ConfigFile(), text, 0o600)
+}
+
+// GenesisFile is the path of the node's genesis.
+func (h Home) GenesisFile(n *Node) string {
+	if filepath.IsAbs(n.Genesis) {
+		return n.Genesis
+	}
+	return filepath.Join(string(h), n.Genesis)
+}
+
+func (h Home) make() error {
+	if err := os.MkdirAll(string(h), 0o700); err != nil {
+		return fmt.Errorf("making the home of a validator: %w", err)
+	}
+	return nil
+}
+
+// load decodes a small TOML file strictly.
+func load(path string, into any) error {
+	text, err := readFile(path, maxFile)
+	if err != nil {
+		return err
+	}
+	meta, err := toml.Decode(string(text), into)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if extra := meta.Undecoded(); len(extra) > 0 {
+		return fmt.Errorf("%s: %q is not a known key; take it out or correct its spelling", path, extra[0].String())
+	}
+	return nil
+}
+
+func encode(doc any) ([]byte, error) {
+	var buf bytes.Buffer
+	if err := toml.NewEncoder(&buf).Encode(doc); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
