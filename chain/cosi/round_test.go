@@ -126,3 +126,11 @@ func TestARoundInAStar(t *testing.T) {
 		}
 	})
 }
+
+func seatsOf(s int) []int {
+	seats := make([]int, s)
+	for i := range seats {
+		seats[i] = i
+	}
+	return seats
+}

@@ -21,9 +21,16 @@ const MinSeedSize = 32
 // it lies. A copy shares the bytes, so that Wipe reaches all of them. The zero
 // Secret signs nothing.
 type Secret struct {
-	// Behind a pointer, because fmt prints the unexported fields of a struct
-	// that holds a Secret without asking its String method.
-	scalar *[SecretSize]byte
+	// Behind a function, because fmt prints the unexported fields of a struct
+	// that holds a Secret without asking its String method, and for some verbs
+	// follows a pointer there.
+	reveal func() *[SecretSize]byte
+}
+
+func newSecret(k *big.Int) Secret {
+	scalar := new([SecretSize]byte)
+	k.FillBytes(scalar[:])
+	return Secret{func() *[SecretSize]byte { return scalar }}
 }
 
 // SecretFromSeed makes the key of a seed of at least 32 bytes of entropy. It is
@@ -52,10 +59,8 @@ func SecretFromSeed(seed []byte) (Secret, error) {
 		if k.Sign() == 0 {
 			continue
 		}
-		s := Secret{new([SecretSize]byte)}
-		k.FillBytes(s.scalar[:])
-		wipe(k)
-		return s, nil
+		defer wipe(k)
+		return newSecret(k), nil
 	}
 }
 
@@ -69,32 +74,30 @@ func ParseSecret(raw []byte) (Secret, error) {
 	if k.Sign() == 0 || k.Cmp(fr.Modulus()) >= 0 {
 		return Secret{}, fmt.Errorf("cosi: secret key is not between 1 and the group order: %w", ErrSecret)
 	}
-	s := Secret{new([SecretSize]byte)}
-	copy(s.scalar[:], raw)
-	return s, nil
+	return newSecret(k), nil
 }
 
 // Bytes is the key to be stored, in a file that others cannot read. The zero
 // Secret has none.
 func (s Secret) Bytes() []byte {
-	if s.scalar == nil {
+	if s.reveal == nil {
 		return nil
 	}
-	return append([]byte(nil), s.scalar[:]...)
+	return append([]byte(nil), s.reveal()[:]...)
 }
 
 // Equal compares in constant time.
 func (s Secret) Equal(other Secret) bool {
-	if s.scalar == nil || other.scalar == nil {
-		return s.scalar == other.scalar
+	if s.reveal == nil || other.reveal == nil {
+		return s.reveal == nil && other.reveal == nil
 	}
-	return subtle.ConstantTimeCompare(s.scalar[:], other.scalar[:]) == 1
+	return subtle.ConstantTimeCompare(s.reveal()[:], other.reveal()[:]) == 1
 }
 
 // Wipe overwrites the key, and with it all copies of s. They sign no more.
 func (s Secret) Wipe() {
-	if s.scalar != nil {
-		clear(s.scalar[:])
+	if s.reveal != nil {
+		clear(s.reveal()[:])
 	}
 }
 
@@ -106,10 +109,10 @@ func (s Secret) GoString() string { return s.String() }
 
 // int is the key as a number, which the caller wipes.
 func (s Secret) int() (*big.Int, error) {
-	if s.scalar == nil {
+	if s.reveal == nil {
 		return nil, fmt.Errorf("cosi: empty secret key: %w", ErrSecret)
 	}
-	k := new(big.Int).SetBytes(s.scalar[:])
+	k := new(big.Int).SetBytes(s.reveal()[:])
 	if k.Sign() == 0 {
 		return nil, fmt.Errorf("cosi: wiped secret key: %w", ErrSecret)
 	}
