@@ -193,3 +193,122 @@ func TestMeshKeepsOrder(t *testing.T) {
 		}
 	}
 }
+
+// A message that fits no frame arrives whole and in its place, from any number
+// of parts.
+func TestBigMessages(t *testing.T) {
+	nodes := started(t, 2)
+	sizes := []int{5 << 20, 4, maxWhole, maxWhole + 1, maxChunk + 1, MaxMessage}
+	for i, size := range sizes {
+		m := numbered(i, size)
+		nodes[0].Send(1, m[:1], nil, m[1:size/2], m[size/2:])
+	}
+	nodes[1].until(t, "all arrived", func() bool { return len(nodes[1].from(0)) == len(sizes) })
+	if err := checkNumbered(nodes[1].from(0), sizes...); err != nil {
+		t.Error(err)
+	}
+}
+
+// A validator that restarts under its address gets what is sent to it meanwhile.
+func TestPeerRestarts(t *testing.T) {
+	nodes := started(t, 3)
+	for _, nd := range nodes[:2] {
+		nd.until(t, "connected", func() bool { return nd.stat(2).Connected })
+		nd.Send(2, []byte("before"))
+	}
+	old := nodes[2]
+	old.until(t, "both were heard", func() bool { return len(old.from(0)) == 1 && len(old.from(1)) == 1 })
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, nd := range nodes[:2] {
+		nd.until(t, "the loss is noticed", func() bool { return !nd.stat(2).Connected })
+		for i := range 100 {
+			nd.Send(2, numbered(i, 200))
+		}
+		nd.until(t, "it tried in vain", func() bool { return nd.stat(2).LastError != "" && nd.stat(2).QueuedMessages == 100 })
+	}
+	again := &node{changed: make(chan struct{}), cfg: old.cfg}
+	again.cfg.Handler = again.handle
+	again.start(t)
+	for from, nd := range nodes[:2] {
+		id := sm.NodeID(from)
+		again.until(t, "everything arrived", func() bool { return len(again.from(id)) == 100 })
+		if err := checkNumbered(again.from(id), 200); err != nil {
+			t.Errorf("from %d: %v", from, err)
+		}
+		if s := nd.stat(2); s.Dropped != 0 || !s.Connected {
+			t.Errorf("validator %d: %+v", from, s)
+		}
+	}
+}
+
+// An idle connection lives on, by heartbeats from both ends.
+func TestIdleConnectionsStay(t *testing.T) {
+	nodes := mesh(t, 2)
+	for _, nd := range nodes {
+		nd.cfg.Heartbeat, nd.cfg.Silence = 20*time.Millisecond, 500*time.Millisecond
+		nd.start(t)
+	}
+	a := nodes[0]
+	a.until(t, "connected", func() bool { return a.stat(1).Connected })
+	since := time.Now()
+	a.until(t, "it heard for longer than silence may last", func() bool {
+		return a.stat(1).LastHeard.Sub(since) > 2*a.cfg.Silence
+	})
+	if s := a.stat(1); s.LastErrorAt.After(since) || s.Received != 0 {
+		t.Errorf("an idle connection was lost, or brought messages: %+v", s)
+	}
+}
+
+// Peers come and go with the registry.
+func TestSetPeers(t *testing.T) {
+	nodes := mesh(t, 3)
+	all := nodes[0].cfg.Peers
+	nodes[0].cfg.Peers = all[:2]
+	for _, nd := range nodes {
+		nd.start(t)
+	}
+	nodes[1].Send(0, []byte("first"))
+	nodes[2].Send(0, []byte("early"))
+	nodes[0].until(t, "the known one is heard, the other refused", func() bool {
+		return len(nodes[0].from(1)) == 1 && nodes[0].Refusals().Connections > 0
+	})
+	since := time.Now()
+	if err := nodes[0].SetPeers(all); err != nil {
+		t.Fatal(err)
+	}
+	nodes[0].until(t, "the new one is heard", func() bool { return len(nodes[0].from(2)) == 1 })
+	if s := nodes[0].stat(1); s.LastErrorAt.After(since) {
+		t.Errorf("the connection with the old peer was touched: %+v", s)
+	}
+	if err := nodes[0].SetPeers([]Peer{all[0], all[2]}); err != nil {
+		t.Fatal(err)
+	}
+	nodes[1].until(t, "it is disconnected", func() bool { return !nodes[1].stat(0).Connected })
+	nodes[0].Send(1, []byte("to nobody"))
+	if got := nodes[0].Refusals().Sends; got != 1 {
+		t.Errorf("%d messages refused, want 1", got)
+	}
+}
+
+// Messages that can never be sent are refused and counted.
+func TestRefusedSends(t *testing.T) {
+	nd := started(t, 2)[0]
+	nd.Send(0, []byte("myself"))
+	nd.Send(7, []byte("nobody"))
+	nd.Send(1)
+	nd.Send(1, nil, []byte{})
+	nd.Send(1, make([]byte, MaxMessage), []byte{1})
+	if got := nd.Refusals().Sends; got != 5 {
+		t.Errorf("%d messages refused, want 5", got)
+	}
+	if err := nd.Close(); err != nil {
+		t.Fatal(err)
+	}
+	nd.Send(1, []byte("late"))
+	nd.Drop(1, nil)
+	if err := nd.SetPeers(nd.cfg.Peers); err == nil {
+		t.Error("a closed transport took peers")
+	}
+}
