@@ -100,6 +100,10 @@ func (t OutcomeTree) leaves() []merkle.Hash {
 	return leaves
 }
 
+// Hashes is the tree over the segments' leaves, for many paths at the cost of
+// one.
+func (t OutcomeTree) Hashes() *merkle.Tree { return merkle.NewTree(t.leaves()) }
+
 // Root is the value for Header.Outcomes.
 func (t OutcomeTree) Root() Hash { return merkle.Root(t.leaves()) }
 

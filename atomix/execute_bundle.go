@@ -1,0 +1,96 @@
+package atomix
+
+import "ios/chain"
+
+// executeBundle hears the answers of another shard. Its path and certificate
+// were checked.
+func (s *State) executeBundle(b *chain.Bundle) {
+	at := 0
+	for i := range b.Segment.Entries {
+		e := &b.Segment.Entries[i]
+		var t *chain.Tx
+		if at < len(b.Txs) && b.Txs[at].ID == e.ID {
+			t = &b.Txs[at]
+			at++
+		}
+		if why := s.hear(b.Header.Shard, e, t); why != 0 {
+			s.exec.report.Ignored[why]++
+		}
+	}
+}
+
+// hear takes in one answer; t is nil when it was not shown.
+func (s *State) hear(from chain.ShardID, e *chain.Entry, t *chain.Tx) Skip {
+	if rec := s.open[e.ID]; rec != nil {
+		return s.hearOpen(rec, from, e.Outcome)
+	}
+	if _, ok := s.decided[e.ID]; ok {
+		return SkipDecided
+	}
+	// Committed without a record cannot be: its shard needed this one's yes.
+	if e.Outcome != chain.Accepted {
+		return SkipNothingOpen
+	}
+	if t == nil {
+		return SkipUnknown
+	}
+	if t.Expiry < s.exec.epoch {
+		return SkipExpired
+	}
+	return s.answer(from, t)
+}
+
+// hearOpen adds an answer to an open record and closes it if that is enough.
+func (s *State) hearOpen(rec *record, from chain.ShardID, o chain.Outcome) Skip {
+	if from == s.shard || !rec.involved.Has(from) {
+		return SkipUninvolved
+	}
+	x := &s.exec
+	if !o.Yes() {
+		s.closeRecord(rec, chain.Aborted)
+		return 0
+	}
+	if rec.yes.Has(from) && o == chain.Accepted {
+		return SkipDecided
+	}
+	x.steps = append(x.steps, step{stepHeard, rec.tx.ID, rec, rec.yes})
+	x.report.Heard = append(x.report.Heard, Heard{rec.tx.ID, from, o == chain.Committed})
+	if o == chain.Committed {
+		rec.yes = rec.involved
+	} else {
+		rec.yes.Add(from)
+	}
+	if rec.yes.Contains(&rec.involved) {
+		s.closeRecord(rec, chain.Committed)
+	}
+	return 0
+}
+
+// answer gives this shard's answer to a transaction that shard from said yes to.
+func (s *State) answer(from chain.ShardID, t *chain.Tx) Skip {
+	involved := s.params.Involved(t)
+	if from == s.shard || !involved.Has(from) {
+		return SkipUninvolved
+	}
+	if !involved.Has(s.shard) {
+		return SkipWrongShard
+	}
+	held, why := s.take(t)
+	if why != 0 {
+		// The other shard's lock justifies the record, and is waiting for it.
+		s.decide(t, Decision{chain.Rejected, s.exec.height, s.exec.height, t.Expiry})
+		s.tellOthers(t, &involved, chain.Rejected)
+		return 0
+	}
+	var yes chain.Shards
+	yes.Add(s.shard)
+	yes.Add(from)
+	if !yes.Contains(&involved) {
+		s.openRecord(t, yes, held)
+		return 0
+	}
+	s.decide(t, Decision{chain.Committed, s.exec.height, s.exec.height, t.Expiry})
+	s.settle(t, held)
+	s.tellOthers(t, &involved, chain.Committed)
+	return 0
+}

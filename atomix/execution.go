@@ -1,0 +1,163 @@
+package atomix
+
+import (
+	"ios/chain"
+	"ios/chain/utxo"
+)
+
+// execution is a block that was applied in place, and how to take it back.
+type execution struct {
+	running bool
+	height  uint64
+	epoch   uint64
+	coins   utxo.Undo
+	steps   []step
+	sums    sums // as they were before
+	nets    []netBefore
+	tree    treeBuilder
+	report  *Report
+}
+
+// step is one change of the records.
+type step struct {
+	kind stepKind
+	id   chain.TxID
+	rec  *record      // stepOpened, stepHeard, stepClosed
+	yes  chain.Shards // stepHeard: as it was before
+}
+
+type stepKind uint8
+
+const (
+	stepOpened  stepKind = iota // a record was made
+	stepHeard                   // a record's answers grew
+	stepClosed                  // a record was closed
+	stepDecided                 // decided at once, without a record
+)
+
+// netBefore is what between held for an expiry.
+type netBefore struct {
+	expiry uint64
+	net    Net
+	had    bool
+}
+
+func (x *execution) begin(h *chain.Header, s *State, txs int) {
+	x.running, x.height, x.epoch = true, h.Height, h.Epoch
+	x.coins.Reset()
+	x.steps, x.nets = x.steps[:0], x.nets[:0]
+	x.sums = s.sums
+	x.tree.reset(s.params.Shards)
+	x.report = &Report{Height: h.Height, Epoch: h.Epoch, Outcomes: make([]chain.Entry, 0, txs)}
+}
+
+// closed is the record of id that the execution closed.
+func (x *execution) closed(id chain.TxID) *record {
+	for i := range x.steps {
+		if st := &x.steps[i]; st.kind == stepClosed && st.id == id {
+			return st.rec
+		}
+	}
+	return nil
+}
+
+// Execute applies the bodies in order on the last final state, skips what has
+// become invalid, and returns the root over what became of each transaction. An
+// execution that is still open is taken back first. Content of a body is a
+// *chain.Payload that passed [CheckPayload], with certificates and signatures; a
+// body without Content is decoded here.
+func (s *State) Execute(h *chain.Header, bodies []*chain.Body) chain.Hash {
+	if s.exec.running {
+		s.Revert()
+	}
+	payloads, txs := s.payloads(bodies)
+	s.exec.begin(h, s, txs)
+	for _, pl := range payloads {
+		for i := range pl.Txs {
+			s.executeTx(&pl.Txs[i])
+		}
+		for _, b := range pl.Bundles {
+			s.executeBundle(b)
+		}
+	}
+	r := s.exec.report
+	r.Tree = s.exec.tree.finish()
+	r.Hashes = r.Tree.Hashes()
+	return r.Hashes.Root()
+}
+
+func (s *State) payloads(bodies []*chain.Body) (list []*chain.Payload, txs int) {
+	list = make([]*chain.Payload, 0, len(bodies))
+	for _, b := range bodies {
+		pl, ok := b.Content.(*chain.Payload)
+		if !ok {
+			var err error
+			if pl, err = s.params.DecodePayload(b.Payload); err != nil {
+				continue // no quorum acks such a body; all decode it alike
+			}
+		}
+		list = append(list, pl)
+		txs += len(pl.Txs)
+	}
+	return list, txs
+}
+
+// Report tells what the open execution came to, or the last one; nil before the
+// first.
+func (s *State) Report() *Report { return s.exec.report }
+
+// Finalize makes the open execution permanent.
+func (s *State) Finalize(b *chain.Block) {
+	if !s.exec.running {
+		return
+	}
+	s.exec.running = false
+	s.height = b.Header.Height
+}
+
+// Revert takes the open execution back.
+func (s *State) Revert() {
+	x := &s.exec
+	if !x.running {
+		return
+	}
+	x.running = false
+	if err := s.coins.Revert(&x.coins); err != nil {
+		s.broken = err
+	}
+	for i := len(x.steps) - 1; i >= 0; i-- {
+		s.undo(&x.steps[i])
+	}
+	clear(x.steps) // lets go of the records
+	for i := len(x.nets) - 1; i >= 0; i-- {
+		if n := &x.nets[i]; n.had {
+			s.between[n.expiry] = n.net
+		} else {
+			delete(s.between, n.expiry)
+		}
+	}
+	s.sums = x.sums
+}
+
+func (s *State) undo(st *step) {
+	switch st.kind {
+	case stepOpened:
+		delete(s.open, st.id)
+		s.unlock(st.rec.tx)
+	case stepHeard:
+		st.rec.yes = st.yes
+	case stepClosed:
+		delete(s.decided, st.id)
+		s.open[st.id] = st.rec
+		s.markLocked(st.rec.tx)
+	case stepDecided:
+		delete(s.decided, st.id)
+	}
+}
+
+// Changes calls visit for every coin that the open or last execution removed or
+// added, in order, until it returns false: what a wallet or a light client needs
+// to follow the ledger.
+func (s *State) Changes(visit func(e utxo.Entry, added bool) bool) {
+	s.exec.coins.All(visit)
+}

@@ -1,0 +1,44 @@
+package atomix
+
+import "ios/chain"
+
+// treeBuilder gathers the outcomes of a block into segments.
+type treeBuilder struct {
+	runs []run // by destination
+}
+
+// run is the segments for one destination.
+type run struct {
+	segments []chain.Segment
+	bytes    int // of the transactions in the last one
+}
+
+func (b *treeBuilder) reset(shards int) {
+	if len(b.runs) != shards {
+		b.runs = make([]run, shards)
+		return
+	}
+	clear(b.runs)
+}
+
+// add puts an outcome behind the others for dest; size is the length of its
+// transaction.
+func (b *treeBuilder) add(dest chain.ShardID, e chain.Entry, size int) {
+	r := &b.runs[dest]
+	last := len(r.segments) - 1
+	if last < 0 || len(r.segments[last].Entries) == chain.MaxSegmentEntries || r.bytes+size > chain.MaxSegmentBytes {
+		r.segments = append(r.segments, chain.Segment{Dest: dest})
+		last, r.bytes = last+1, 0
+	}
+	r.bytes += size
+	r.segments[last].Entries = append(r.segments[last].Entries, e)
+}
+
+// finish gives the tree, by ascending destination.
+func (b *treeBuilder) finish() chain.OutcomeTree {
+	var t chain.OutcomeTree
+	for i := range b.runs {
+		t = append(t, b.runs[i].segments...)
+	}
+	return t
+}
