@@ -72,10 +72,10 @@ func (*blsKeys) Message(msg []byte) (Message, error) {
 }
 
 func (k *blsKeys) Check(mask Mask, m Message, p Point) bool {
+	// Should keys cancel out, only the neutral signature pairs with their sum,
+	// and that is not a Point.
 	key := k.keyOf(mask)
-	// Nobody whose proof of possession was checked can make keys cancel out,
-	// and if they do, the equation says nothing about the message.
-	return !key.IsInfinity() && pairs(p.(*bls.G1Affine), m.(*bls.G1Affine), &key)
+	return pairs(p.(*bls.G1Affine), m.(*bls.G1Affine), &key)
 }
 
 // keyOf is the sum of the keys of the seats in mask, by whichever way has fewer

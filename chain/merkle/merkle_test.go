@@ -2,6 +2,7 @@ package merkle
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -128,8 +129,11 @@ func TestPathProvesNothingElse(t *testing.T) {
 		if other != index && VerifyPath(leaves[index], other, size, path, root) == nil {
 			t.Fatalf("path of leaf %d of %d also holds at %d", index, size, other)
 		}
-		if VerifyPath(leaves[index], index, size, append(slices.Clone(path), root), root) == nil {
-			t.Fatal("a longer path holds")
+		if err := VerifyPath(leaves[index], index, size, append(slices.Clone(path), root), root); !errors.Is(err, ErrLength) {
+			t.Fatalf("a longer path: %v", err)
+		}
+		if err := VerifyPath(leaves[index], size, size, path, root); !errors.Is(err, ErrRange) {
+			t.Fatalf("an index beyond the last: %v", err)
 		}
 		bit := rapid.IntRange(0, 255).Draw(t, "bit")
 		leaf := leaves[index]
@@ -145,8 +149,8 @@ func TestPathProvesNothingElse(t *testing.T) {
 			return
 		}
 		root = Root(leaves)
-		if VerifyPath(leaves[index], index, size, path[1:], root) == nil || VerifyPath(leaves[index], index, size, path[:len(path)-1], root) == nil {
-			t.Fatal("a shorter path holds")
+		if err := VerifyPath(leaves[index], index, size, path[1:], root); !errors.Is(err, ErrLength) {
+			t.Fatalf("a shorter path: %v", err)
 		}
 		path[rapid.IntRange(0, len(path)-1).Draw(t, "sibling")][bit/8] ^= 1 << (bit % 8)
 		if VerifyPath(leaves[index], index, size, path, root) == nil {
@@ -164,6 +168,9 @@ func TestConsistencyOfEveryPrefix(t *testing.T) {
 			older, newer := Root(leaves[:size]), Root(leaves)
 			if err := VerifyConsistency(uint64(size), uint64(len(leaves)), proof, older, newer); err != nil {
 				t.Fatal(err)
+			}
+			if err := VerifyConsistency(uint64(size), uint64(len(leaves)), append(slices.Clone(proof), newer), older, newer); !errors.Is(err, ErrLength) {
+				t.Fatalf("longer proof from %d to %d: %v", size, len(leaves), err)
 			}
 			for k := range proof {
 				proof[k][3] ^= 4
