@@ -100,8 +100,11 @@ type BlockEvent struct {
 	Time     time.Time // when this validator saw it final
 	Epoch    uint64
 	View     uint64
-	Outcomes Packed // outcome: chain.Outcome
-	Skipped  Packed // outcome: the reason, as the shard's ledger numbers them
+	Outcomes Packed // the byte is the chain.Outcome
+	Skipped  Packed // the byte is the reason, as the shard's ledger numbers them
+
+	// On the client's side the lengths of the lists, which a summary leaves out.
+	Recorded, Unapplied int
 }
 
 // packedSize is an id and one byte.

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"ios/node/api/ledgerpb"
+)
+
+// window is the recent blocks' events, without gaps, for all subscribers.
+type window struct {
+	maxBlocks, maxBytes int
+
+	mu     sync.Mutex
+	frames []*frame // of consecutive heights
+	bytes  int
+	tip    uint64        // last height published, 0 before the first
+	start  uint64        // first height published since the last gap
+	more   chan struct{} // closed at the next publication
+}
+
+func newWindow(maxBlocks, maxBytes int) *window {
+	return &window{maxBlocks: maxBlocks, maxBytes: maxBytes, more: make(chan struct{})}
+}
+
+// publish adds a block. One that does not follow the last starts the window
+// anew; one that is there already is left out.
+func (w *window) publish(ev *BlockEvent) {
+	f := &frame{block: ev}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ev.Height <= w.tip {
+		return
+	}
+	if ev.Height != w.tip+1 {
+		w.frames, w.bytes, w.start = nil, 0, ev.Height
+	}
+	w.frames = append(w.frames, f)
+	w.bytes += f.size()
+	for len(w.frames) > w.maxBlocks || w.bytes > w.maxBytes && len(w.frames) > 1 {
+		w.bytes -= w.frames[0].size()
+		w.frames[0] = nil
+		w.frames = w.frames[1:]
+	}
+	w.tip = ev.Height
+	close(w.more)
+	w.more = make(chan struct{})
+}
+
+// view is what the window has for a height.
+type view struct {
+	frame *frame // nil unless the height is inside
+	above bool   // it is not final yet
+	tip   uint64
+	start uint64          // first height since the last gap
+	more  <-chan struct{} // closed when the next block is published
+}
+
+func (w *window) at(height uint64) view {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := view{tip: w.tip, start: w.start, more: w.more}
+	switch {
+	case len(w.frames) == 0 || height+uint64(len(w.frames)) <= w.tip: // below
+	case height > w.tip:
+		v.above = true
+	default:
+		v.frame = w.frames[len(w.frames)-1-int(w.tip-height)]
+	}
+	return v
+}
+
+// frame is an event in the forms that subscribers ask for. Each is encoded
+// once, by the first who asks.
+type frame struct {
+	block *BlockEvent
+	forms [4]struct {
+		once sync.Once
+		raw  []byte
+		err  error
+	}
+}
+
+// frameOverhead is what an event takes beside its lists.
+const frameOverhead = 512
+
+// size is what the frame takes when it is encoded in one form.
+func (f *frame) size() int {
+	return 2*(len(f.block.Outcomes)+len(f.block.Skipped)) + frameOverhead
+}
+
+func (f *frame) encoded(summary, json bool) ([]byte, error) {
+	i := 0
+	if summary {
+		i = 1
+	}
+	if json {
+		i += 2
+	}
+	form := &f.forms[i]
+	form.once.Do(func() {
+		m := &ledgerpb.EventsResponse{Event: &ledgerpb.EventsResponse_Block{Block: blockEventToWire(f.block, summary)}}
+		if json {
+			form.raw, form.err = protojson.Marshal(m)
+		} else {
+			form.raw, form.err = proto.Marshal(m)
+		}
+	})
+	return form.raw, form.err
+}
