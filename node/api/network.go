@@ -1,0 +1,210 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ios/chain"
+)
+
+// Endpoint is a validator that clients can ask.
+type Endpoint struct {
+	ID    chain.ValidatorID
+	Name  string
+	Shard chain.ShardID
+	URL   string
+	*Client
+}
+
+// Network is all endpoints of a chain, by shard. Whom a call fails with is
+// passed over for a while, and named when none is left. It is safe for use by
+// many goroutines.
+type Network struct {
+	genesis *chain.Genesis
+	chainID chain.Hash
+	now     func() time.Time
+
+	mu     sync.Mutex
+	shards [][]*member
+}
+
+// member is an endpoint and what is known of its health.
+type member struct {
+	Endpoint
+	until time.Time // it is passed over before
+	err   error     // why
+}
+
+// passOver is how long an endpoint that failed is asked last.
+const passOver = 5 * time.Second
+
+// NewNetwork makes the view of a network whose genesis names the endpoints.
+// Shards lists the validators of each shard. Further URLs, by validator, take
+// precedence over the genesis's.
+func NewNetwork(g *chain.Genesis, shards [][]chain.ValidatorID, urls map[chain.ValidatorID]string) (*Network, error) {
+	if len(shards) != g.Shards {
+		return nil, fmt.Errorf("%d shards are assigned, the genesis has %d", len(shards), g.Shards)
+	}
+	n := &Network{genesis: g, chainID: g.ID(), now: time.Now, shards: make([][]*member, g.Shards)}
+	for s, ids := range shards {
+		for _, id := range ids {
+			if int(id) >= len(g.Validators) {
+				return nil, fmt.Errorf("shard %d has validator %d, the genesis names %d", s, id, len(g.Validators))
+			}
+			v := &g.Validators[id]
+			url := v.API
+			if u, ok := urls[id]; ok {
+				url = u
+			}
+			if url == "" {
+				continue
+			}
+			n.shards[s] = append(n.shards[s], &member{Endpoint: Endpoint{
+				ID: id, Name: v.Name, Shard: chain.ShardID(s), URL: url,
+				Client: NewClient(url, ClientConfig{Attempts: 1}),
+			}})
+		}
+	}
+	return n, nil
+}
+
+// Genesis is the network's genesis.
+func (n *Network) Genesis() *chain.Genesis { return n.genesis }
+
+// Close closes idle connections.
+func (n *Network) Close() {
+	for _, members := range n.shards {
+		for _, m := range members {
+			m.Client.Close()
+		}
+	}
+}
+
+// Endpoints are those of a shard, in a fixed order.
+func (n *Network) Endpoints(shard chain.ShardID) []Endpoint {
+	if int(shard) >= len(n.shards) {
+		return nil
+	}
+	list := make([]Endpoint, len(n.shards[shard]))
+	for i, m := range n.shards[shard] {
+		list[i] = m.Endpoint
+	}
+	return list
+}
+
+// order is the members of a shard with those that failed lately at the end.
+func (n *Network) order(shard chain.ShardID) []*member {
+	if int(shard) >= len(n.shards) {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.now()
+	list := slices.Clone(n.shards[shard])
+	slices.SortStableFunc(list, func(a, b *member) int {
+		return a.penalty(now) - b.penalty(now)
+	})
+	return list
+}
+
+func (m *member) penalty(now time.Time) int {
+	if m.until.After(now) {
+		return 1
+	}
+	return 0
+}
+
+// mark notes how a call to m ended.
+func (n *Network) mark(m *member, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err == nil {
+		m.until, m.err = time.Time{}, nil
+		return
+	}
+	m.until, m.err = n.now().Add(passOver), err
+}
+
+// Dead names the endpoints of a shard that failed last time, with the reason.
+func (n *Network) Dead(shard chain.ShardID) map[string]error {
+	dead := make(map[string]error)
+	if int(shard) < len(n.shards) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		for _, m := range n.shards[shard] {
+			if m.err != nil {
+				dead[m.Name] = m.err
+			}
+		}
+	}
+	return dead
+}
+
+// ShardError is a call that no validator of a shard answered.
+type ShardError struct {
+	Shard  chain.ShardID
+	Faults []error // one for each endpoint asked
+	Names  []string
+}
+
+// Error names the validators and what each said.
+func (e *ShardError) Error() string {
+	if len(e.Faults) == 0 {
+		return fmt.Sprintf("%s: shard %d has no endpoint; name one in the genesis file or the configuration", ErrUnreachable, e.Shard)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: no validator of shard %d answers", ErrUnreachable, e.Shard)
+	for i := range e.Faults {
+		fmt.Fprintf(&b, "; %s: %v", e.Names[i], e.Faults[i])
+	}
+	return b.String()
+}
+
+// Unwrap lets errors.Is find ErrUnreachable and the single faults.
+func (e *ShardError) Unwrap() []error { return append([]error{ErrUnreachable}, e.Faults...) }
+
+// Try calls f with the shard's endpoints, one after the other, until one
+// succeeds or refuses for a reason that others would give, too. What several
+// say that they do not have (ErrNotFound) is not there.
+func (n *Network) Try(ctx context.Context, shard chain.ShardID, f func(context.Context, Endpoint) error) error {
+	fail := &ShardError{Shard: shard}
+	var missing error
+	for _, m := range n.order(shard) {
+		err := f(ctx, m.Endpoint)
+		switch {
+		case err == nil:
+			n.mark(m, nil)
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrNotFound):
+			n.mark(m, nil)
+			missing = err
+		case elsewhere(err):
+			n.mark(m, err)
+			fail.Faults, fail.Names = append(fail.Faults, err), append(fail.Names, m.Name)
+		default:
+			n.mark(m, nil)
+			return err
+		}
+	}
+	if missing != nil {
+		return missing
+	}
+	return fail
+}
+
+// elsewhere reports whether another validator may do better.
+func elsewhere(err error) bool {
+	for _, k := range []chain.ErrorKind{ErrStopping, ErrInternal, ErrPruned, ErrNotYet, chain.ErrWrongShard, chain.ErrWrongChain, chain.ErrEncoding} {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return transient(err)
+}
