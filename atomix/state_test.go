@@ -1,0 +1,218 @@
+package atomix
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"ios/chain"
+)
+
+func TestATransferWithinAShardCommitsAtOnce(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a, l := w.coin(0, 0), w.shards[0]
+	bob := w.wallet(0)
+	tx := w.tx([]coin{a}, pay{bob, 60}, pay{a.owner, 30})
+	f := l.submit(tx)
+	l.expectBalance(bob, 60)
+	l.expectBalance(a.owner, 30)
+	if sp := l.state.Supply(); sp.Fees != 10 || sp.Value != 100 || sp.Open != 0 {
+		t.Fatalf("%+v", sp)
+	}
+	p := ProofOf(f.block, f.report.Tree, tx.ID)
+	if p == nil || p.Entry.Outcome != chain.Committed || p.Verify(w.params, 0, l.committee) != nil {
+		t.Fatal("no proof of the commit")
+	}
+	l.submit(tx).expectSkip(t, SkipMissing)
+	l.submit(w.tx([]coin{out(tx, 0, bob)}, pay{a.owner, 59})) // what was received can be spent
+	l.expectBalance(a.owner, 89)
+}
+
+func TestATransferAcrossShardsCommitsEverywhere(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	from, to := w.shards[0], w.shards[1]
+	a, bob := w.coin(0, 0), w.wallet(1)
+	tx := w.tx([]coin{a}, pay{bob, 60}, pay{a.owner, 30})
+	from.submit(tx)
+	from.expect(tx.ID, chain.Accepted)
+	from.expectBalance(a.owner, 0) // locked
+	to.carry(from.bundle(tx.ID, 1))
+	to.expect(tx.ID, chain.Committed)
+	to.expectBalance(bob, 60)
+	from.carry(to.bundle(tx.ID, 0))
+	from.expect(tx.ID, chain.Committed)
+	from.expectBalance(a.owner, 30)
+	if sp := from.state.Supply(); sp.Fees != 10 || sp.Value != 40 || sp.Locked != 0 {
+		t.Fatalf("%+v", sp)
+	}
+	if to.state.Supply().Fees != 0 {
+		t.Fatal("the fee was booked twice")
+	}
+}
+
+// Inputs in two shards, outputs in two others: everybody answers everybody.
+func TestATransferAcrossFourShards(t *testing.T) {
+	w := newWorld(t, 4, 100)
+	a, b := w.coin(0, 0), w.coin(1, 0)
+	c, d := w.wallet(2), w.wallet(3)
+	tx := w.tx([]coin{a, b}, pay{c, 120}, pay{d, 79})
+	w.shards[0].submit(tx)
+	w.shards[1].carry(w.shards[0].bundle(tx.ID, 1)) // learns of it by the lock proof
+	w.shards[1].expect(tx.ID, chain.Accepted)
+	w.shards[2].carry(w.shards[1].bundle(tx.ID, 2))
+	w.shards[3].carry(w.shards[2].bundle(tx.ID, 3)) // an output shard's yes implies a lock
+	for _, l := range w.shards {
+		l.expect(tx.ID, chain.Accepted)
+	}
+	for _, l := range w.shards {
+		for _, other := range w.shards {
+			if l != other {
+				l.carry(other.bundle(tx.ID, l.id))
+			}
+		}
+		l.expect(tx.ID, chain.Committed)
+	}
+	w.shards[2].expectBalance(c, 120)
+	w.shards[3].expectBalance(d, 79)
+}
+
+func TestAnInputSpentMeanwhileAbortsAndReturnsTheFunds(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a, b := w.coin(0, 0), w.coin(1, 0)
+	tx := w.tx([]coin{a, b}, pay{w.wallet(0), 150}, pay{w.wallet(1), 49})
+	w.shards[0].submit(tx)
+	w.shards[1].submit(w.tx([]coin{b}, pay{w.wallet(1), 99}))
+	w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
+	w.shards[1].expect(tx.ID, chain.Rejected)
+	w.shards[0].expectBalance(a.owner, 0)
+	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
+	w.shards[0].expect(tx.ID, chain.Aborted)
+	w.shards[0].expectBalance(a.owner, 100)
+	// It stays so, whoever shows it again.
+	w.shards[0].submit(tx).expectSkip(t, SkipDecided)
+	w.shards[0].submit(w.tx([]coin{a}, pay{w.wallet(0), 99}))
+}
+
+func TestALockedInputCannotBeSpent(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a := w.coin(0, 0)
+	tx := w.tx([]coin{a}, pay{w.wallet(1), 99})
+	other := w.tx([]coin{a}, pay{w.wallet(0), 99})
+	w.shards[0].submit(tx)
+	w.shards[0].submit(other).expectSkip(t, SkipLocked)
+	if err := w.shards[0].state.Validate(other, 1); !errors.Is(err, chain.ErrLocked) {
+		t.Fatal(err)
+	}
+	if err := w.shards[0].state.Validate(tx, 1); !errors.Is(err, chain.ErrDecided) {
+		t.Fatal(err)
+	}
+}
+
+// A record that one item of a block opens and a later one closes tells the
+// others its yes all the same.
+func TestOpenedAndClosedInOneBlock(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a, b := w.coin(0, 0), w.coin(1, 0)
+	tx := w.tx([]coin{a, b}, pay{w.wallet(0), 150}, pay{w.wallet(1), 49})
+	w.shards[0].submit(tx)
+	f, err := w.shards[1].try([]*chain.Tx{tx}, []*chain.Bundle{w.shards[0].bundle(tx.ID, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []chain.Entry{{ID: tx.ID, Outcome: chain.Accepted}, {ID: tx.ID, Outcome: chain.Committed}}
+	if got := f.report.Outcomes; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Fatal(got)
+	}
+	if p := ProofOf(f.block, f.report.Tree, tx.ID); p.Entry.Outcome != chain.Committed {
+		t.Fatal("the proof for clients is not of the end")
+	}
+	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
+	w.shards[0].expect(tx.ID, chain.Committed)
+}
+
+func TestStatusShowsOnlyWhatIsFinal(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a, l := w.coin(0, 0), w.shards[0]
+	tx := w.tx([]coin{a}, pay{w.wallet(1), 99})
+	run := func(pl *chain.Payload) {
+		l.state.Execute(&chain.Header{Epoch: 1, Height: l.state.Height() + 1}, []*chain.Body{{Content: pl}})
+	}
+	run(&chain.Payload{Txs: []chain.Tx{*tx}})
+	l.expect(tx.ID, 0)
+	l.state.Revert()
+	l.submit(tx)
+	l.expect(tx.ID, chain.Accepted)
+	w.shards[1].carry(l.bundle(tx.ID, 1))
+	run(&chain.Payload{Bundles: []*chain.Bundle{w.shards[1].bundle(tx.ID, 0)}})
+	l.expect(tx.ID, chain.Accepted)
+	if _, ok := l.state.OpenTx(tx.ID); !ok {
+		t.Fatal("what an open execution closes is not there any more")
+	}
+	l.state.Revert()
+	l.expect(tx.ID, chain.Accepted)
+}
+
+func TestALockRecordsNothingAfterTheExpiry(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a := w.coin(0, 0)
+	tx := w.tx([]coin{a}, pay{w.wallet(1), 99})
+	late := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 99})
+	w.shards[0].submit(tx)
+	w.epoch = 2
+	f := w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
+	w.shards[1].expect(tx.ID, 0)
+	if f.report.Ignored[SkipExpired] != 1 {
+		t.Fatal(f.report.Ignored)
+	}
+	if _, err := w.shards[1].try([]*chain.Tx{late}, nil); !errors.Is(err, chain.ErrExpired) {
+		t.Fatal(err)
+	}
+	// What is open can still be closed.
+	w.epoch = 1
+	w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
+	w.epoch = 3
+	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
+	w.shards[0].expect(tx.ID, chain.Committed)
+}
+
+func TestASnapshotRestoresEverything(t *testing.T) {
+	w := busyWorld(t)
+	for i, l := range w.shards {
+		raw := l.snapshot()
+		s, err := LoadState(w.params, l.id, [16]byte{99}, bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.state = s
+		if !bytes.Equal(l.snapshot(), raw) {
+			t.Fatal("the restored state writes another snapshot")
+		}
+		if _, err := LoadState(w.params, 1-l.id, [16]byte{}, bytes.NewReader(raw)); err == nil {
+			t.Fatal("taken for another shard's")
+		}
+		for _, cut := range []int{0, 5, len(raw) / 2, len(raw) - 1} {
+			if _, err := LoadState(w.params, l.id, [16]byte{}, bytes.NewReader(raw[:cut])); err == nil {
+				t.Fatal("shard", i, "cut at", cut, "is accepted")
+			}
+		}
+	}
+}
+
+// busyWorld has coins, locks and every kind of decision.
+func busyWorld(t fataler) *world {
+	w := newWorld(t, 2, 100, 50, 30)
+	x := w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99})
+	w.shards[0].submit(x)
+	w.shards[1].carry(w.shards[0].bundle(x.ID, 1))
+	w.shards[0].carry(w.shards[1].bundle(x.ID, 0))
+	spent := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(1), 99})
+	y := w.tx([]coin{w.coin(0, 1), w.coin(1, 0)}, pay{w.wallet(1), 149})
+	w.shards[1].submit(spent)
+	w.shards[0].submit(y)
+	w.shards[1].carry(w.shards[0].bundle(y.ID, 1))
+	w.shards[0].carry(w.shards[1].bundle(y.ID, 0))
+	z := w.tx([]coin{w.coin(0, 2), w.coin(1, 2)}, pay{w.wallet(1), 59})
+	w.shards[0].submit(z)
+	w.shards[1].submit(z)
+	return w
+}
