@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ var noHash = &ed25519.Options{}
 
 // onet's own log lines go to the transport's log and nowhere else.
 func TestOnetLogsAreBridged(t *testing.T) {
-	var out bytes.Buffer
+	var out lines
 	log := logrus.New()
 	log.SetOutput(&out)
 	nd := mesh(t, 1)[0]
@@ -106,7 +107,7 @@ func TestOnetLogsAreBridged(t *testing.T) {
 
 // What a flood of faults would log is one line a second with a count.
 func TestLogsAreLimited(t *testing.T) {
-	var out bytes.Buffer
+	var out lines
 	log := logrus.New()
 	log.SetOutput(&out)
 	nodes := mesh(t, 2)
@@ -120,4 +121,22 @@ func TestLogsAreLimited(t *testing.T) {
 	if most := 1 + int(time.Since(start)/time.Second); lines < 1 || lines > most {
 		t.Errorf("%d lines, want 1 to %d:\n%s", lines, most, out.String())
 	}
+}
+
+// lines is a buffer for a log that many goroutines write.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

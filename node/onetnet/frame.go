@@ -1,6 +1,7 @@
 package onetnet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -146,11 +147,12 @@ func parseBatch(body []byte) ([][]byte, error) {
 	return messages, nil
 }
 
-// assembly is the one message of a connection that is arriving in chunks. Its
-// buffer grows with what arrives, not with what is announced.
+// assembly is the one message of a connection that is arriving in chunks. It
+// holds what arrived, not room for what is announced.
 type assembly struct {
 	total   int
-	buf     []byte
+	size    int // bytes so far
+	chunks  [][]byte
 	started time.Time
 }
 
@@ -169,20 +171,21 @@ func (a *assembly) add(body []byte, now time.Time, limit time.Duration) ([]byte,
 	if !a.open() {
 		*a = assembly{total: int(total), started: now}
 	}
-	if int(total) != a.total || int64(offset) != int64(len(a.buf)) {
-		return nil, malformed("chunk at %d of %d, want %d of %d", offset, total, len(a.buf), a.total)
+	if int(total) != a.total || int64(offset) != int64(a.size) {
+		return nil, malformed("chunk at %d of %d, want %d of %d", offset, total, a.size, a.total)
 	}
-	if len(data) != min(maxChunk, a.total-len(a.buf)) {
+	if len(data) != min(maxChunk, a.total-a.size) {
 		return nil, malformed("chunk of %d bytes at %d of %d", len(data), offset, total)
 	}
 	if now.Sub(a.started) > limit {
 		return nil, fmt.Errorf("a message of %d bytes is incomplete after %v", total, limit)
 	}
-	a.buf = append(a.buf, data...)
-	if len(a.buf) < a.total {
+	a.chunks = append(a.chunks, data)
+	a.size += len(data)
+	if a.size < a.total {
 		return nil, nil
 	}
-	whole := a.buf
+	whole := bytes.Join(a.chunks, nil)
 	*a = assembly{}
 	return whole, nil
 }

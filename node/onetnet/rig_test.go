@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// dialAs connects to a validator with any identity and certificate, without the
-// transport. It returns once the validator has accepted, or why it did not.
-func dialAs(secret []byte, cert func(*identity) tls.Certificate, chain [32]byte, address string) (*tls.Conn, error) {
+// dialAs connects to a node as the owner of a secret, without the transport and
+// with any change to what TLS shows. It returns once the node has accepted, or
+// why it did not.
+func dialAs(secret []byte, change func(*tls.Config), to *node) (*tls.Conn, error) {
 	id, err := parseIdentity(secret)
 	if err != nil {
 		return nil, err
@@ -23,16 +24,18 @@ func dialAs(secret []byte, cert func(*identity) tls.Certificate, chain [32]byte,
 	if err != nil {
 		return nil, err
 	}
-	if cert != nil {
-		certificate = cert(id)
+	cfg := tlsConfig(certificate, fmt.Sprintf("%s%x", protocolName, to.cfg.Chain), nil)
+	cfg.VerifyConnection = nil
+	if change != nil {
+		change(cfg)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", to.Address())
 	if err != nil {
 		return nil, err
 	}
-	c := tls.Client(raw, tlsConfig(certificate, fmt.Sprintf("%s%x", protocolName, chain), func(publicKey) error { return nil }))
+	c := tls.Client(raw, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, err

@@ -49,19 +49,27 @@ func (n *Net) step(p *peer, group *[]item) time.Duration {
 		return next
 	}
 	err := conns[0].deliver(items)
-	p.mu.Lock()
-	if err == nil {
-		for _, it := range items {
-			p.sentBytes += uint64(it.size)
-		}
-		p.sent += uint64(len(items))
-	} else {
-		p.dropped += uint64(p.queue.putBack(items))
-	}
-	p.mu.Unlock()
+	p.settle(items, err)
 	clear(items)
 	*group = items[:0]
 	return 0
+}
+
+// settle accounts for items that the writer took and wrote, or failed to write.
+func (p *peer) settle(items []item, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.sent += uint64(len(items))
+		for _, it := range items {
+			p.sentBytes += uint64(it.size)
+		}
+	case p.bannedLocked(time.Now()) != nil:
+		p.dropped += uint64(len(items))
+	default:
+		p.dropped += uint64(p.queue.putBack(items))
+	}
 }
 
 // connect has onet's router connect to the peer.
