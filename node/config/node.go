@@ -125,3 +125,12 @@ func encode(doc any) ([]byte, error) {
 	}
 	return buf.Bytes(), nil
 }
+
+// At is the home in a directory, with an absolute path.
+func At(dir string) (Home, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("finding directory %s: %w", dir, err)
+	}
+	return Home(abs), nil
+}

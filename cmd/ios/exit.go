@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ios/chain"
+)
+
+// The exit codes.
+const (
+	codeOK      = 0
+	codeFailure = 1
+	codeUsage   = 2
+	codeRefusal = 3
+)
+
+// usageError is a command line that means nothing.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// refusal is a request that was understood and that the rules forbid.
+type refusal struct{ err error }
+
+func (e *refusal) Error() string { return e.err.Error() }
+func (e *refusal) Unwrap() error { return e.err }
+
+// exitCode is the code that tells a script what kind of end this was.
+func exitCode(err error) int {
+	var usage *usageError
+	var refused *refusal
+	var rule *chain.RuleError
+	switch {
+	case err == nil:
+		return codeOK
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
+		return codeUsage
+	case errors.As(err, &refused):
+		return codeRefusal
+	case errors.As(err, &rule) && rule.Kind != chain.ErrNotReady && rule.Kind != chain.ErrFull:
+		return codeRefusal
+	}
+	return codeFailure
+}
+
+func describe(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted: " + err.Error()
+	}
+	return err.Error()
+}
+
+// noArgs refuses arguments; cobra's own errors would not be usage errors.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, but got %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// oneArg wants just one argument.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s wants one argument, %s, but got %d; see: %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q; see: %s --help", args[0], cmd.CommandPath())
+			}
+			return usagef("a command is wanted after %q; see: %s --help", cmd.CommandPath(), cmd.CommandPath())
+		},
+	}
+	cmd.AddCommand(subs...)
+	return cmd
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"ios/node"
+	"ios/node/api"
+	"ios/node/config"
+)
+
+func newNode() *cobra.Command {
+	cmd := group("node", "Run one validator", newNodeInit(), newNodeStart(), newNodeStatus())
+	var dir string
+	cmd.PersistentFlags().StringVar(&dir, "dir", "", "the validator's home directory")
+	cmd.PersistentFlags().StringVar(&dir, "home", "", "the same as --dir")
+	return cmd
+}
+
+// homeOf is the home that --dir or --home names, as an absolute path.
+func homeOf(cmd *cobra.Command) (config.Home, error) {
+	dir := dirOf(cmd)
+	if dir == "" {
+		return "", usagef("--dir is wanted: the validator's home directory")
+	}
+	return config.At(dir)
+}
+
+func newNodeInit() *cobra.Command {
+	var n config.Node
+	var address, url string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make a validator's home: keys, configuration, and the public file for the genesis",
+		Long: `Make a validator's home. It writes node.toml, which may be edited, keys.toml,
+which nobody else must see, and validator.toml, which goes to whoever makes the
+genesis file with "ios genesis make".`,
+		Example: "  ios node init --dir v0 --name v0 --listen 0.0.0.0:7000 --address v0.example.org:7000",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			home, err := homeOf(cmd)
+			if err != nil {
+				return err
+			}
+			v, err := config.Init(home, &n, address, url)
+			if err != nil {
+				return err
+			}
+			result := struct {
+				Dir       string `json:"dir"`
+				Name      string `json:"name"`
+				Address   string `json:"address"`
+				API       string `json:"api"`
+				Validator string `json:"validator_file"`
+				Genesis   string `json:"genesis_file"`
+			}{string(home), v.Name, v.Address, v.API, home.ValidatorFile(), home.GenesisFile(&n)}
+			return show(cmd, result, func(w io.Writer) {
+				fmt.Fprintf(w, "validator %s lives in %s\n  others reach it at  %s\n  clients reach it at %s\n  for the genesis     %s\n"+
+					"next: put the genesis file at %s, then: ios node start --dir %s\n",
+					v.Name, home, v.Address, v.API, result.Validator, result.Genesis, home)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&n.Name, "name", "", "name of the validator")
+	f.StringVar(&n.Listen, "listen", "127.0.0.1:7600", "host:port for the other validators")
+	f.StringVar(&n.API, "api", api.DefaultListen, "host:port for clients; keep it on loopback unless it is meant to be public")
+	f.StringVar(&address, "address", "", "host:port that the genesis tells the others (default: --listen)")
+	f.StringVar(&url, "api-url", "", "base URL that the genesis tells clients (default: http:// and --api)")
+	f.StringVar(&n.Genesis, "genesis", "genesis.toml", "genesis file; relative to the home")
+	f.StringVar(&n.LogLevel, "log-level", "info", "error, warn, info or debug")
+	cmd.MarkFlagRequired("name")
+	return cmd
+}
+
+func newNodeStart() *cobra.Command {
+	return &cobra.Command{
+		Use:   "start",
+		Short: "Run the validator until it is interrupted",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			home, err := homeOf(cmd)
+			if err != nil {
+				return err
+			}
+			cfg, err := home.Load()
+			if err != nil {
+				return err
+			}
+			keys, err := home.LoadKeys()
+			if err != nil {
+				return err
+			}
+			genesis, err := config.LoadGenesis(home.GenesisFile(cfg))
+			if err != nil {
+				return err
+			}
+			n, err := node.Open(node.Config{
+				Genesis: genesis, Node: cfg, Keys: keys, DataDir: home.DataDir(),
+				Log: newLogger(cfg.LogLevel), Version: version(),
+			})
+			if err != nil {
+				return err
+			}
+			return n.Run(cmd.Context())
+		},
+	}
+}
+
+// newLogger writes lines of key=value to standard error.
+func newLogger(level string) *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(os.Stderr)
+	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, FullTimestamp: true, TimestampFormat: "2006-01-02T15:04:05.000Z07:00"})
+	if l, err := logrus.ParseLevel(level); err == nil { // config.Node.Check has seen it
+		log.SetLevel(l)
+	}
+	return log
+}
+
+// version is what the build knows of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 && v == "(devel)" {
+			v = s.Value[:12]
+		}
+	}
+	return v
+}
+
+func newNodeStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Ask a running validator how it is",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			home, err := homeOf(cmd)
+			if err != nil {
+				return err
+			}
+			cfg, err := home.Load()
+			if err != nil {
+				return err
+			}
+			client := api.NewClient("http://"+cfg.API, api.ClientConfig{Attempts: 2})
+			defer client.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
+			defer cancel()
+			st, err := client.Status(ctx)
+			if err != nil {
+				return fmt.Errorf("asking validator %s: %w; if it does not run, start it with: ios node start --dir %s", cfg.Name, err, home)
+			}
+			return show(cmd, st, func(w io.Writer) { writeNodeStatus(w, st) })
+		},
+	}
+}
+
+func writeNodeStatus(w io.Writer, st *api.Status) {
+	fmt.Fprintf(w, "%s (validator %d of shard %d, pid %d) is %s", st.Name, st.Validator, st.Shard, st.PID, st.Phase)
+	if st.Phase != api.PhaseReady {
+		fmt.Fprintf(w, " (%.0f %%)", st.Percent)
+	}
+	fmt.Fprintln(w)
+	for _, line := range []struct{ what, text string }{{"reason", st.Reason}, {"waits for", st.WaitsFor}, {"next", st.NextAction}} {
+		if line.text != "" {
+			fmt.Fprintf(w, "  %-10s %s\n", line.what, line.text)
+		}
+	}
+	fmt.Fprintf(w, "  %-10s %s, network %s\n", "chain", st.ChainID, st.Network)
+	fmt.Fprintf(w, "  %-10s %d, view %d, leader validator %d, epoch %d\n", "height", st.Height, st.View, st.Leader, st.Epoch)
+	fmt.Fprintf(w, "  %-10s %d transactions, %d bytes\n", "waiting", st.Mempool.Txs, st.Mempool.Bytes)
+	fmt.Fprintf(w, "  %-10s value %d, between shards %d, open %d, coins %d\n", "supply", st.Supply.Value, st.Supply.Between, st.Supply.Open, st.Supply.Coins)
+	fmt.Fprintf(w, "  %-10s %.1f s CPU, %d MB memory, %d MB disk\n", "uses", st.Resources.CPUSeconds, st.Resources.RSS>>20, st.Resources.Disk>>20)
+	for _, p := range st.Peers {
+		state := "connected"
+		if !p.Connected {
+			state = "NOT connected: " + p.Error
+		}
+		fmt.Fprintf(w, "  %-10s %s of shard %d, %s\n", "peer", p.Name, p.Shard, state)
+	}
+}

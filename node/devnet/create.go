@@ -1,0 +1,169 @@
+package devnet
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/eds"
+	"ios/node/config"
+)
+
+// Options say what network Create makes.
+type Options struct {
+	Name       string
+	Shards     int
+	Validators int // of the whole network
+	Policy     chain.Policy
+	LogLevel   string
+}
+
+// The allocations of a network. The supply stays below 2^53, so that every
+// reader of JSON holds it exactly, and is in many coins, so that payments from
+// the faucet need not wait for each other.
+const (
+	supply      = 1_000_000_000_000_000
+	faucetCoins = 64 // a shard
+)
+
+// MaxValidators bounds the processes that Create plans for one machine.
+const MaxValidators = 256
+
+// Network is a network's folder.
+type Network struct {
+	Dir     string // absolute
+	Genesis *chain.Genesis
+	Homes   []config.Home // by validator
+}
+
+// Create makes the folder of a network. A folder that has one already is left
+// alone, with an error that errors.Is finds as fs.ErrExist.
+func Create(dir string, o Options) (*Network, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNew(dir, &o); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the network's folder: %w", err)
+	}
+	g := &chain.Genesis{Name: o.Name, TestNetwork: true, Shards: o.Shards, Policy: o.Policy}
+	var faucet [32]byte
+	for _, b := range [][]byte{g.Seed[:], faucet[:]} {
+		if _, err := rand.Read(b); err != nil {
+			return nil, fmt.Errorf("reading randomness: %w", err)
+		}
+	}
+	n := &Network{Dir: dir, Genesis: g}
+	if err := n.addValidators(&o); err != nil {
+		return nil, err
+	}
+	keys, err := FaucetKeys(faucet[:], o.Shards)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		public := k.Public()
+		for range faucetCoins {
+			g.Allocations = append(g.Allocations, chain.Output{Owner: chain.AddressOf((*[32]byte)(&public)), Amount: supply / uint64(o.Shards) / faucetCoins})
+		}
+	}
+	if err := g.Check(cosi.BLS{}); err != nil {
+		return nil, err
+	}
+	text, err := g.TOML()
+	if err != nil {
+		return nil, err
+	}
+	if err := config.CreateFile(n.faucetFile(), []byte(hex.EncodeToString(faucet[:])+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	// The genesis comes last: with it the folder is complete.
+	return n, config.CreateFile(n.genesisFile(), text, 0o644)
+}
+
+func checkNew(dir string, o *Options) error {
+	if o.Validators > MaxValidators {
+		return fmt.Errorf("%d validators on one machine; at most %d are planned for", o.Validators, MaxValidators)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "genesis.toml")); err == nil {
+		return fmt.Errorf("%s holds a network already: %w", dir, fs.ErrExist)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking into the network's folder: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s holds %s and other things, but no genesis.toml; choose an empty or new folder, or remove what a creation that was interrupted left", dir, entries[0].Name())
+	}
+	return nil
+}
+
+func (n *Network) addValidators(o *Options) error {
+	ports, err := freePorts(2 * o.Validators)
+	if err != nil {
+		return err
+	}
+	for i := range o.Validators {
+		name := fmt.Sprintf("v%d", i)
+		home := config.Home(filepath.Join(n.Dir, name))
+		cfg := &config.Node{Name: name, Listen: ports[2*i], API: ports[2*i+1], Genesis: "../genesis.toml", LogLevel: o.LogLevel}
+		v, err := config.Init(home, cfg, "", "")
+		if err != nil {
+			return err
+		}
+		n.Genesis.Validators = append(n.Genesis.Validators, *v)
+		n.Homes = append(n.Homes, home)
+	}
+	return nil
+}
+
+// freePorts finds n addresses on loopback that nobody listens on.
+func freePorts(n int) ([]string, error) {
+	addresses := make([]string, n)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		defer l.Close() // all at the end, so that none is found twice
+		addresses[i] = l.Addr().String()
+	}
+	return addresses, nil
+}
+
+// Open reads the folder of a network.
+func Open(dir string) (*Network, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{Dir: dir}
+	if n.Genesis, err = config.LoadGenesis(n.genesisFile()); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no network in %s: %w; make one with: ios devnet up --dir %s", dir, fs.ErrNotExist, dir)
+		}
+		return nil, err
+	}
+	for i := range n.Genesis.Validators {
+		n.Homes = append(n.Homes, config.Home(filepath.Join(dir, n.Genesis.Validators[i].Name)))
+	}
+	return n, nil
+}
+
+// Members are the validators of each shard.
+func (n *Network) Members() [][]chain.ValidatorID {
+	return eds.Assign(n.Genesis.Seed, len(n.Genesis.Validators), n.Genesis.Shards)
+}
+
+func (n *Network) genesisFile() string { return filepath.Join(n.Dir, "genesis.toml") }
+func (n *Network) faucetFile() string  { return filepath.Join(n.Dir, "faucet.key") }

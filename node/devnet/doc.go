@@ -1,0 +1,14 @@
+// Package devnet makes and runs a whole network on one machine: one process per
+// validator, all on loopback, for development, demonstrations and tests.
+//
+// The folder of a network holds
+//
+//	genesis.toml   what everybody starts from
+//	faucet.key     the seed that owns all allocations, mode 0600
+//	v0, v1, …      the validators' homes (package config)
+//
+// Ports are chosen once, when the folder is made, and stay in the
+// configurations. A process is found by its data directory's lock, which names
+// the pid, and by the command line of that pid: a number alone is never
+// signalled, since the kernel gives it to others.
+package devnet

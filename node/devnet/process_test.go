@@ -1,0 +1,255 @@
+package devnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ios/chain"
+	"ios/chain/store"
+	"ios/node/api"
+	"ios/node/config"
+)
+
+// TestMain lets the test's own program stand in for a validator's.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 5 && os.Args[1] == "node" && os.Args[2] == "start" {
+		if err := standIn(config.Home(os.Args[4])); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// standIn is a process that looks like a validator from outside: it holds the
+// data directory and answers on the API. It ends at once where a file "broken"
+// lies in its home, and ignores polite signals where "stubborn" does.
+func standIn(home config.Home) error {
+	if _, err := os.Stat(filepath.Join(string(home), "broken")); err == nil {
+		return errors.New("it is broken")
+	}
+	cfg, err := home.Load()
+	if err != nil {
+		return err
+	}
+	genesis, err := config.LoadGenesis(home.GenesisFile(cfg))
+	if err != nil {
+		return err
+	}
+	lock, err := store.AcquireLock(home.DataDir(), time.Now())
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	server, err := api.NewServer(api.Config{Listen: cfg.API, Backend: &fakeBackend{genesis: genesis}})
+	if err != nil {
+		return err
+	}
+	for range stop {
+		if _, err := os.Stat(filepath.Join(string(home), "stubborn")); err != nil {
+			break
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return server.Close(ctx)
+}
+
+// fakeBackend answers the two questions that matter here.
+type fakeBackend struct {
+	api.Backend
+	genesis *chain.Genesis
+}
+
+func (f *fakeBackend) Ready() []string { return nil }
+
+func (f *fakeBackend) Status(context.Context) (*api.Status, error) {
+	return &api.Status{
+		ChainID: f.genesis.ID(), Phase: api.PhaseReady, Height: 7, PID: os.Getpid(),
+		Supply: api.Supply{Value: f.genesis.Supply() / uint64(f.genesis.Shards)},
+	}, nil
+}
+
+func create(t *testing.T, shards, validators int) *Network {
+	t.Helper()
+	n, err := Create(filepath.Join(t.TempDir(), "net"), Options{Name: "test", Shards: shards, Validators: validators, Policy: chain.DefaultPolicy(), LogLevel: "info"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := Stop(n.Homes); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func upAll(t *testing.T, n *Network) []Member {
+	t.Helper()
+	members, err := n.Up(t.Context(), os.Args[0], func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return members
+}
+
+func TestANetworkComesUpLosesAMemberAndGoesDown(t *testing.T) {
+	n := create(t, 2, 4)
+	first := upAll(t, n)
+	for _, m := range first {
+		if !m.Started || m.PID == 0 {
+			t.Fatalf("%+v was not started", m)
+		}
+	}
+	s, err := n.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Shards) != 2 || !s.Supply.OK || s.Supply.Accounted != n.Genesis.Supply() || s.ChainID != n.Genesis.ID() {
+		t.Fatalf("%+v", s)
+	}
+
+	const victim = 2
+	if err := syscall.Kill(first[victim].PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !waitFor(5*time.Second, func() bool { return PID(n.Homes[victim]) == 0 }) {
+		t.Fatal("a killed process counts as running")
+	}
+	if s, err = n.Status(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, sh := range s.Shards {
+		for _, v := range sh.Validators {
+			want := api.PhaseReady
+			if v.ID == victim {
+				want = StateDead
+			}
+			if v.State != want || v.State != api.PhaseReady && v.Reason == "" {
+				t.Errorf("validator %d is %q (%s), not %q", v.ID, v.State, v.Reason, want)
+			}
+		}
+	}
+
+	for i, m := range upAll(t, n) {
+		if m.Started != (i == victim) || !m.Started && m.PID != first[i].PID {
+			t.Errorf("the second start did %+v, the first %+v", m, first[i])
+		}
+	}
+	pids, err := Stop(n.Homes)
+	if err != nil || len(pids) != 4 {
+		t.Fatalf("ended %v, %v", pids, err)
+	}
+	if pids, err = Stop(n.Homes); err != nil || len(pids) != 0 {
+		t.Fatalf("ended %v again, %v", pids, err)
+	}
+}
+
+func TestAMemberThatDoesNotEndIsKilled(t *testing.T) {
+	n := create(t, 1, 1)
+	if err := os.WriteFile(filepath.Join(string(n.Homes[0]), "stubborn"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	upAll(t, n)
+	if pids, err := stop(n.Homes, 100*time.Millisecond); err != nil || len(pids) != 1 || PID(n.Homes[0]) != 0 {
+		t.Fatalf("ended %v, %v", pids, err)
+	}
+}
+
+func TestAMemberThatEndsAtStartIsShownWithItsLog(t *testing.T) {
+	n := create(t, 1, 2)
+	if err := os.WriteFile(filepath.Join(string(n.Homes[1]), "broken"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.Up(t.Context(), os.Args[0], func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "v1") || !strings.Contains(err.Error(), "it is broken") {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestANumberAloneIsNeverSignalled(t *testing.T) {
+	n := create(t, 1, 1)
+	// The lock of a validator that was killed names a pid that is now another's.
+	if err := os.Mkdir(n.Homes[0].DataDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock := fmt.Sprintf("pid %d since 2026-01-01T00:00:00Z\n", os.Getpid())
+	if err := os.WriteFile(filepath.Join(n.Homes[0].DataDir(), "LOCK"), []byte(lock), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if pid := PID(n.Homes[0]); pid != 0 {
+		t.Fatalf("this test is taken for a validator, pid %d", pid)
+	}
+	if pids, err := Stop(n.Homes); err != nil || len(pids) != 0 {
+		t.Fatalf("ended %v, %v", pids, err)
+	}
+}
+
+func TestCreateMakesNothingTwice(t *testing.T) {
+	n := create(t, 2, 4)
+	o := Options{Name: "test", Shards: 2, Validators: 4, Policy: chain.DefaultPolicy(), LogLevel: "info"}
+	if _, err := Create(n.Dir, o); !errors.Is(err, fs.ErrExist) {
+		t.Fatalf("a network was made over another: %v", err)
+	}
+	back, err := Open(n.Dir)
+	if err != nil || back.Genesis.ID() != n.Genesis.ID() || len(back.Homes) != 4 {
+		t.Fatalf("%v: %+v", err, back)
+	}
+	seen := make(map[string]bool)
+	for i := range n.Genesis.Validators {
+		v := &n.Genesis.Validators[i]
+		for _, a := range []string{v.Address, strings.TrimPrefix(v.API, "http://")} {
+			host, _, err := net.SplitHostPort(a)
+			if err != nil || host != "127.0.0.1" || seen[a] {
+				t.Errorf("%s: not an address of its own on loopback", a)
+			}
+			seen[a] = true
+		}
+	}
+	if info, err := os.Stat(n.faucetFile()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the faucet's key: %v, %v", info.Mode(), err)
+	}
+	keys, err := back.Faucet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum uint64
+	for s, k := range keys {
+		public := k.Public()
+		owner := chain.AddressOf((*[32]byte)(&public))
+		if int(owner.Shard(2)) != s {
+			t.Errorf("the faucet of shard %d lives in shard %d", s, owner.Shard(2))
+		}
+		for _, a := range n.Genesis.Allocations {
+			if a.Owner == owner {
+				sum += a.Amount
+			}
+		}
+	}
+	if sum != n.Genesis.Supply() {
+		t.Errorf("the faucet owns %d of %d", sum, n.Genesis.Supply())
+	}
+	half := t.TempDir()
+	if err := os.WriteFile(filepath.Join(half, "v0"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(half, o); err == nil {
+		t.Error("a network was made in a folder with other things")
+	}
+	if _, err := Open(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty folder: %v", err)
+	}
+}

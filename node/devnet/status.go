@@ -1,0 +1,236 @@
+package devnet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/node/api"
+)
+
+// Status is how a network is.
+type Status struct {
+	ChainID chain.Hash `json:"chain_id"`
+	Shards  []Shard    `json:"shards"`
+	Supply  Supply     `json:"supply"`
+
+	open uint64 // transactions without a final outcome, over all shards
+}
+
+// Shard is how a shard is: as high as its highest validator.
+type Shard struct {
+	Shard      chain.ShardID `json:"shard"`
+	Height     uint64        `json:"height"`
+	Validators []Validator   `json:"validators"`
+
+	supply *api.Supply // of the highest validator that answered
+}
+
+// Validator is how a validator is.
+type Validator struct {
+	ID     chain.ValidatorID `json:"id"`
+	Name   string            `json:"name"`
+	PID    int               `json:"pid"`    // 0 if no process runs
+	State  string            `json:"state"`  // a phase of package api, StateDead or StateSilent
+	Height uint64            `json:"height"` // 0 if it does not answer
+	Reason string            `json:"reason"` // why it is not ready, and what it does about that
+
+	answer *api.Status
+}
+
+// States of a validator that does not answer.
+const (
+	StateDead   = "dead"   // no process runs
+	StateSilent = "silent" // a process runs and does not answer
+)
+
+// Supply is the value over all shards: the sum of the shards' values, less what
+// is between them.
+type Supply struct {
+	Genesis   uint64 `json:"genesis"`
+	Accounted uint64 `json:"accounted"` // 0 when a shard is unknown
+	OK        bool   `json:"ok"`
+	Reason    string `json:"reason,omitempty"` // why it is not
+}
+
+// askPatience is how long a validator may take to tell how it is.
+const askPatience = 3 * time.Second
+
+// Status asks every validator how it is and counts the supply.
+func (n *Network) Status(ctx context.Context) (*Status, error) {
+	var s *Status
+	// The shards are asked one after the other while transfers run. That the
+	// values add up holds at any mixture of moments; that nothing is between the
+	// shards holds only when nothing was open at one moment. So a sum that is not
+	// zero counts when two rounds in a row saw the same heights.
+	for round, before := 0, []uint64(nil); round < 5; round++ {
+		s = n.ask(ctx)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		heights := s.heights()
+		settled := s.count(n.Genesis.Supply(), before != nil && equal(before, heights))
+		if settled {
+			break
+		}
+		before = heights
+	}
+	return s, nil
+}
+
+func equal(a, b []uint64) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// ask makes one round.
+func (n *Network) ask(ctx context.Context) *Status {
+	all := make([]Validator, len(n.Homes))
+	var wg sync.WaitGroup
+	for i := range n.Homes {
+		wg.Go(func() { all[i] = n.askValidator(ctx, i) })
+	}
+	wg.Wait()
+	s := &Status{ChainID: n.Genesis.ID()}
+	for shard, members := range n.Members() {
+		sh := Shard{Shard: chain.ShardID(shard)}
+		for _, id := range members {
+			v := all[id]
+			sh.Validators = append(sh.Validators, v)
+			if v.answer != nil && (sh.supply == nil || v.Height > sh.Height) {
+				sh.Height, sh.supply = v.Height, &v.answer.Supply
+			}
+		}
+		s.Shards = append(s.Shards, sh)
+	}
+	return s
+}
+
+func (n *Network) askValidator(ctx context.Context, i int) Validator {
+	home := n.Homes[i]
+	v := Validator{ID: chain.ValidatorID(i), Name: n.Genesis.Validators[i].Name, PID: PID(home), State: StateSilent}
+	cfg, err := home.Load()
+	if err != nil {
+		v.Reason = err.Error()
+		return v
+	}
+	if v.PID == 0 {
+		v.State = StateDead
+		v.Reason = "no process runs; start it with: ios devnet up --detach --dir " + n.Dir
+		return v
+	}
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	client := api.NewClient("http://"+cfg.API, api.ClientConfig{Attempts: 1})
+	defer client.Close()
+	answer, err := client.Status(ctx)
+	switch {
+	case err != nil:
+		v.Reason = fmt.Sprintf("its API does not answer (%v); look into %s", err, home.LogFile())
+	case answer.ChainID != n.Genesis.ID():
+		v.Reason = fmt.Sprintf("at %s answers a validator of chain %s", cfg.API, answer.ChainID.Short())
+	default:
+		v.State, v.Height, v.Reason, v.answer = answer.Phase, answer.Height, reason(answer), answer
+	}
+	return v
+}
+
+func reason(a *api.Status) string {
+	parts := []string{a.Reason}
+	if a.Phase != api.PhaseReady && a.WaitsFor != "" {
+		parts = append(parts, "waits for "+a.WaitsFor)
+	}
+	if a.Phase != api.PhaseReady && a.NextAction != "" {
+		parts = append(parts, "next: "+a.NextAction)
+	}
+	return strings.Trim(strings.Join(parts, "; "), "; ")
+}
+
+func (s *Status) heights() []uint64 {
+	h := make([]uint64, len(s.Shards))
+	for i := range s.Shards {
+		h[i] = s.Shards[i].Height
+	}
+	return h
+}
+
+// count fills in the supply. Still says that no height moved since the round
+// before. It returns false when another round would tell more.
+func (s *Status) count(genesis uint64, still bool) (settled bool) {
+	s.Supply, s.open = Supply{Genesis: genesis}, 0
+	var value, between uint64
+	for i := range s.Shards {
+		sh := &s.Shards[i]
+		if sh.supply == nil {
+			s.Supply.Reason = fmt.Sprintf("no validator of shard %d answers", sh.Shard)
+			return true
+		}
+		value += sh.supply.Value
+		between += uint64(sh.supply.Between) // modulo 2^64, as the shards count
+		s.open += sh.supply.Open
+	}
+	s.Supply.Accounted = value - between
+	switch {
+	case s.Supply.Accounted != genesis:
+		s.Supply.Reason = fmt.Sprintf("the shards account for %d base units, the genesis has %d", s.Supply.Accounted, genesis)
+	case s.open == 0 && between != 0 && !still:
+		s.Supply.OK = true // as far as one round can tell
+		return false
+	case s.open == 0 && between != 0:
+		s.Supply.Reason = fmt.Sprintf("nothing is open, but %d base units are between the shards: a transfer was committed in some of its shards only", int64(between))
+	default:
+		s.Supply.OK = true
+	}
+	return true
+}
+
+// Line is the status in one line.
+func (s *Status) Line() string {
+	var b strings.Builder
+	for i := range s.Shards {
+		sh := &s.Shards[i]
+		ready, why := 0, ""
+		for _, v := range sh.Validators {
+			if v.State == api.PhaseReady {
+				ready++
+			} else if why == "" {
+				why = ", " + v.Name + " " + v.State
+			}
+		}
+		fmt.Fprintf(&b, "shard %d: height %d, %d of %d ready%s   ", sh.Shard, sh.Height, ready, len(sh.Validators), why)
+	}
+	b.WriteString("supply " + s.Supply.word())
+	return b.String()
+}
+
+func (s *Supply) word() string {
+	if s.OK {
+		return "ok"
+	}
+	return "NOT OK: " + s.Reason
+}
+
+// Write is the status for people.
+func (s *Status) Write(w io.Writer) {
+	fmt.Fprintf(w, "chain %v\n", s.ChainID)
+	for i := range s.Shards {
+		sh := &s.Shards[i]
+		fmt.Fprintf(w, "\nshard %d   height %d   quorum %d of %d\n", sh.Shard, sh.Height, cosi.Quorum(len(sh.Validators)), len(sh.Validators))
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, v := range sh.Validators {
+			fmt.Fprintf(t, "  %s\tpid %d\t%s\theight %d\t%s\n", v.Name, v.PID, v.State, v.Height, v.Reason)
+		}
+		t.Flush()
+	}
+	fmt.Fprintf(w, "\nsupply %s: genesis %d, accounted over all shards %d, open %d\n", s.Supply.word(), s.Supply.Genesis, s.Supply.Accounted, s.open)
+}

@@ -1,0 +1,40 @@
+package devnet
+
+import (
+	"strings"
+	"testing"
+
+	"ios/node/api"
+)
+
+func TestTheSupplyIsCountedOverAllShards(t *testing.T) {
+	const genesis = 1000
+	sh := func(value uint64, between int64, open uint64) Shard {
+		return Shard{supply: &api.Supply{Value: value, Between: between, Open: open}}
+	}
+	for _, c := range []struct {
+		name        string
+		shards      []Shard
+		still       bool
+		settled, ok bool
+		reason      string
+	}{
+		{"at rest", []Shard{sh(600, 100, 0), sh(400, -100, 0)}, false, true, true, ""},
+		{"committed on one side, open on the other", []Shard{sh(600, 100, 0), sh(500, 0, 1)}, false, true, true, ""},
+		{"a shard made value", []Shard{sh(601, 100, 0), sh(400, -100, 0)}, true, true, false, "account for 1001"},
+		{"a shard lost value", []Shard{sh(600, 100, 1), sh(399, -100, 1)}, false, true, false, "account for 999"},
+		{"half of a commit, while blocks go on", []Shard{sh(600, 100, 0), sh(500, 0, 0)}, false, false, true, ""},
+		{"half of a commit for good", []Shard{sh(600, 100, 0), sh(500, 0, 0)}, true, true, false, "between the shards"},
+		{"an unknown shard", []Shard{sh(600, 0, 0), {}}, true, true, false, "no validator"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &Status{Shards: c.shards}
+			if settled := s.count(genesis, c.still); settled != c.settled {
+				t.Errorf("settled is %v", settled)
+			}
+			if s.Supply.OK != c.ok || !strings.Contains(s.Supply.Reason, c.reason) || s.Supply.OK != (s.Supply.Reason == "") {
+				t.Errorf("%+v", s.Supply)
+			}
+		})
+	}
+}
