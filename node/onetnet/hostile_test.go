@@ -228,6 +228,17 @@ func TestHungPeer(t *testing.T) {
 	}
 }
 
+// What the writer holds when its peer is dropped is lost with the queue.
+func TestDropReachesTheWriter(t *testing.T) {
+	nd := mesh(t, 2)[0]
+	nd.start(t)
+	nd.Drop(1, errors.New("it cheats"))
+	nd.peer(1).settle([]item{{size: 10}, {size: 20}}, net.ErrClosed)
+	if s := nd.stat(1); s.QueuedMessages != 0 || s.Dropped != 2 {
+		t.Errorf("after the drop: %+v", s)
+	}
+}
+
 // A hung peer is given up after the time for one frame and connected to again.
 // What could not be written to it waits for the next connection.
 func TestHungPeerIsGivenUp(t *testing.T) {
@@ -305,10 +316,14 @@ func TestConnectionsPerPeerAreBounded(t *testing.T) {
 
 // connections counts the open connections with a peer.
 func (nd *node) connections(id sm.NodeID) int {
-	nd.Net.mu.RLock()
-	p := nd.byID[id]
-	nd.Net.mu.RUnlock()
+	p := nd.peer(id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.conns)
+}
+
+func (nd *node) peer(id sm.NodeID) *peer {
+	nd.Net.mu.RLock()
+	defer nd.Net.mu.RUnlock()
+	return nd.byID[id]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -103,16 +104,21 @@ func mesh(t testing.TB, n int) []*node {
 	return nodes
 }
 
-// freeAddress returns a loopback address that nobody listens on. Another program
-// may take it before it is used, which on a test machine nobody does.
+// freeAddress returns a loopback address that nobody listens on. It is below the
+// ports that systems give to connections, so that none takes it meanwhile.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return address
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port between 10000 and 30000")
+	return ""
 }
 
 func (nd *node) start(t testing.TB) {
