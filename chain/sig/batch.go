@@ -39,6 +39,13 @@ func (c *Checker) Add(key *PublicKey, msg []byte, s *[64]byte) {
 	c.batch.AddWithOptions(key[:], msg, s[:], options)
 }
 
+// CheckAll verifies what was added and empties the batch. It does not tell
+// which signature is bad.
+func (c *Checker) CheckAll() bool {
+	defer c.batch.Reset()
+	return c.batch.VerifyBatchOnly(c.random)
+}
+
 // Check verifies what was added and empties the batch. It returns nil when all
 // are good, and one verdict per signature, in order, when one is not.
 func (c *Checker) Check() (verdicts []bool) {

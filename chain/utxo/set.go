@@ -94,19 +94,24 @@ func (s *Set) Value() uint64 {
 	return sum
 }
 
-// Owned lists up to limit coins of an owner in canonical order; more says that
-// there are others. It reads the whole of the owner's partition.
-func (s *Set) Owned(owner chain.Address, limit int) (list []Entry, more bool) {
+// Owned lists up to limit coins of an owner in canonical order, those behind the
+// outpoint after if it is not nil; more says that there are others. It reads the
+// whole of the owner's partition.
+func (s *Set) Owned(owner chain.Address, after *chain.OutPoint, limit int) (list []Entry, more bool) {
 	s.parts[Partition(&owner)].each(func(_ uint32, e *entry) bool {
-		if e.owner != owner {
+		if e.owner != owner || after != nil && e.outpoint().Compare(*after) <= 0 {
 			return true
 		}
-		if more = len(list) >= limit; more {
-			return false
-		}
 		list = append(list, Entry{e.outpoint(), e.coin()})
+		if len(list) >= 2*limit+64 { // only the first ones can be on the list
+			sortEntries(list)
+			list, more = list[:limit], true
+		}
 		return true
 	})
 	sortEntries(list)
+	if len(list) > limit {
+		list, more = list[:limit], true
+	}
 	return list, more
 }

@@ -237,7 +237,7 @@ func TestOwnedListsOneOwnersCoins(t *testing.T) {
 	for n := range uint64(500) {
 		s.Add(point(n), Coin{owner(n % 5), 1 + n})
 	}
-	list, more := s.Owned(owner(2), 200)
+	list, more := s.Owned(owner(2), nil, 200)
 	if len(list) != 100 || more {
 		t.Fatalf("%d coins, more %v", len(list), more)
 	}
@@ -249,7 +249,7 @@ func TestOwnedListsOneOwnersCoins(t *testing.T) {
 			t.Errorf("%v is another's", e.OutPoint)
 		}
 	}
-	if list, more = s.Owned(owner(2), 99); len(list) != 99 || !more {
+	if list, more = s.Owned(owner(2), nil, 99); len(list) != 99 || !more {
 		t.Errorf("%d coins, more %v with a limit of 99", len(list), more)
 	}
 }
