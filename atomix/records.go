@@ -39,6 +39,7 @@ func (s *State) closeRecord(rec *record, o chain.Outcome) {
 func (s *State) decide(t *chain.Tx, d Decision) {
 	s.decided[t.ID] = d
 	s.exec.steps = append(s.exec.steps, step{kind: stepDecided, id: t.ID})
+	s.exec.report.Closed = append(s.exec.report.Closed, chain.Entry{ID: t.ID, Outcome: d.Outcome})
 }
 
 // settle makes this shard's part of a committed transfer: its inputs, worth

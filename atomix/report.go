@@ -25,7 +25,8 @@ type Report struct {
 	Opened []Opened
 	// Heard are the answers of other shards that open transactions waited for.
 	Heard []Heard
-	// Closed are the transactions that had been open and are not any more.
+	// Closed are the transactions across shards that the block closed, whether
+	// they had been open before or not.
 	Closed []chain.Entry
 	// Ignored counts the entries of bundles that had no effect, by reason.
 	Ignored [skipEnd]int

@@ -362,7 +362,7 @@ func (l *ledger) expect(id chain.TxID, want chain.Outcome) {
 
 // balance is what the owner has in coins.
 func (l *ledger) balance(o *wallet) (sum uint64) {
-	list, _ := l.state.Coins().Owned(o.addr, 1000)
+	list, _ := l.state.Coins().Owned(o.addr, nil, 1000)
 	for _, e := range list {
 		sum += e.Amount
 	}

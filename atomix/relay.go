@@ -1,0 +1,209 @@
+package atomix
+
+import (
+	"container/heap"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+
+	"ios/chain"
+	"ios/internal/sm"
+)
+
+// Relay is the machine by which a validator carries outcomes between its shard
+// and the others. Nothing in it needs a client: what is open in the shard's
+// state drives it, so it goes on after a restart.
+//
+// A final block's outcomes for another shard are sent by one member, whose turn
+// it is by the height, to one member there. All members watch what stays open:
+// after a while, one after the other, they ask members of the shard that has not
+// answered; the answer is the proof, or that nothing is known there, and then
+// the own proof is sent with the transaction.
+type Relay struct {
+	cfg     RelayConfig
+	seat    int
+	shardOf map[chain.ValidatorID]chain.ShardID
+
+	items   map[chain.TxID]*item
+	recent  recent
+	agenda  agenda
+	seq     uint64
+	timer   time.Time // what the timer is set to
+	inbox   inbox
+	peers   map[chain.ValidatorID]*peer
+	recalls int // that were not answered yet
+
+	now time.Time
+	out []sm.Effect
+}
+
+// item is a transaction that is open in the own shard.
+type item struct {
+	tx       *chain.Tx
+	involved chain.Shards
+	inputs   chain.Shards
+	yes      chain.Shards
+	told     uint64
+}
+
+// lacks reports whether the answer of a shard is missing.
+func (it *item) lacks(s chain.ShardID) bool { return it.involved.Has(s) && !it.yes.Has(s) }
+
+// NewRelay makes a relay.
+func NewRelay(cfg RelayConfig) (*Relay, error) {
+	switch {
+	case int(cfg.Shard) >= len(cfg.Committees) || len(cfg.Committees) != cfg.Params.Shards:
+		return nil, fmt.Errorf("atomix: shard %d of %d, with committees for %d shards", cfg.Shard, cfg.Params.Shards, len(cfg.Committees))
+	case cfg.Patience <= 0:
+		return nil, fmt.Errorf("atomix: the relay's patience is %v, more than nothing is wanted", cfg.Patience)
+	case cfg.Status == nil:
+		return nil, fmt.Errorf("atomix: the relay has no ledger to ask")
+	}
+	r := &Relay{
+		cfg: cfg, seat: slices.Index(cfg.Committees[cfg.Shard], cfg.Self),
+		shardOf: make(map[chain.ValidatorID]chain.ShardID),
+		items:   make(map[chain.TxID]*item),
+		peers:   make(map[chain.ValidatorID]*peer),
+	}
+	if r.seat < 0 {
+		return nil, fmt.Errorf("atomix: validator %d has no seat in shard %d", cfg.Self, cfg.Shard)
+	}
+	r.recent.init()
+	r.inbox.init()
+	for s, members := range cfg.Committees {
+		if len(members) == 0 {
+			return nil, fmt.Errorf("atomix: shard %d has no members", s)
+		}
+		for _, v := range members {
+			if _, twice := r.shardOf[v]; twice {
+				return nil, fmt.Errorf("atomix: validator %d has two seats", v)
+			}
+			r.shardOf[v] = chain.ShardID(s)
+			r.peers[v] = &peer{tokens: maxTokens}
+		}
+	}
+	return r, nil
+}
+
+// Step implements sm.Machine.
+func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
+	r.now, r.out = now, nil
+	switch ev := ev.(type) {
+	case Decided:
+		r.decided(&ev)
+	case Restored:
+		r.restored(ev.Open)
+	case sm.Receive:
+		r.receive(ev.From, ev.Msg)
+	case ProofChecked:
+		r.proofChecked(ev.Key, ev.Err)
+	case CarryIn:
+		r.carryIn(ev.Bundle)
+	case Recalled:
+		r.recalled(&ev)
+	case sm.Fire:
+		r.timer = time.Time{}
+		r.due()
+	}
+	r.setTimer()
+	return r.out
+}
+
+func (r *Relay) receive(from chain.ValidatorID, msg sm.Message) {
+	shard, known := r.shardOf[from]
+	if !known || from == r.cfg.Self {
+		return
+	}
+	switch msg := msg.(type) {
+	case *BundleMsg:
+		r.receiveBundle(from, shard, msg.Bundle)
+	case *QueryMsg:
+		r.query(from, shard, msg.IDs)
+	case *UnknownMsg:
+		r.unknown(from, shard, msg.IDs)
+	}
+}
+
+func (r *Relay) emit(e sm.Effect) { r.out = append(r.out, e) }
+
+func (r *Relay) send(to chain.ValidatorID, msg sm.Message) {
+	r.emit(sm.Send{To: []sm.NodeID{to}, Msg: msg})
+}
+
+func (r *Relay) blame(who chain.ValidatorID, err error) {
+	r.emit(sm.Deliver{Value: Misbehaviour{who, err}})
+}
+
+// turn is how many members have to be silent before it is ours to tell dest of
+// the block at the height, and draw a number that all of us share.
+func (r *Relay) turn(height uint64, dest chain.ShardID) (rank, draw int) {
+	buf := append(make([]byte, 0, 32), "ios/relay-turn/v1"...)
+	buf = be.AppendUint16(buf, uint16(r.cfg.Shard))
+	buf = be.AppendUint16(buf, uint16(dest))
+	buf = be.AppendUint64(buf, height)
+	h := sha256.Sum256(buf)
+	draw = int(be.Uint32(h[:]) >> 1)
+	n := len(r.cfg.Committees[r.cfg.Shard])
+	return (r.seat + draw) % n, draw
+}
+
+// member is a member of dest; rank and attempt lead to different ones.
+func (r *Relay) member(dest chain.ShardID, draw, rank, attempt int) chain.ValidatorID {
+	list := r.cfg.Committees[dest]
+	return list[(draw+rank+attempt)%len(list)]
+}
+
+// appointment is something to do at a time.
+type appointment struct {
+	at  time.Time
+	seq uint64 // breaks ties, so that runs repeat
+	job *job
+	in  *incoming
+}
+
+type agenda []appointment
+
+func (a agenda) Len() int { return len(a) }
+func (a agenda) Less(i, j int) bool {
+	if a[i].at.Equal(a[j].at) {
+		return a[i].seq < a[j].seq
+	}
+	return a[i].at.Before(a[j].at)
+}
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(appointment)) }
+func (a *agenda) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	(*a)[last] = appointment{}
+	*a = (*a)[:last]
+	return x
+}
+
+func (r *Relay) schedule(at time.Time, j *job, in *incoming) {
+	r.seq++
+	heap.Push(&r.agenda, appointment{at, r.seq, j, in})
+}
+
+// due does what is due.
+func (r *Relay) due() {
+	for len(r.agenda) > 0 && !r.agenda[0].at.After(r.now) {
+		a := heap.Pop(&r.agenda).(appointment)
+		if a.job != nil {
+			r.pursue(a.job)
+		} else {
+			r.overdue(a.in)
+		}
+	}
+}
+
+var relayTimer = sm.TimerKey{Kind: 1}
+
+func (r *Relay) setTimer() {
+	if len(r.agenda) == 0 || r.agenda[0].at.Equal(r.timer) {
+		return // a timer too early finds nothing due
+	}
+	r.timer = r.agenda[0].at
+	r.emit(sm.SetTimer{Key: relayTimer, At: r.timer})
+}

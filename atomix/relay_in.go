@@ -1,0 +1,280 @@
+package atomix
+
+import (
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"ios/chain"
+	"ios/internal/sm"
+)
+
+// Bounds of the bundles that wait for a block.
+const (
+	maxIncoming      = 512
+	maxIncomingBytes = 64 << 20
+	maxHandOvers     = 3
+)
+
+// inbox holds the bundles that came in and whose outcomes no final block has
+// taken up yet.
+type inbox struct {
+	bundles map[chain.Hash]*incoming
+	bytes   int
+	// waiting are the entries in them that matter, by transaction.
+	waiting map[chain.TxID][]waiting
+}
+
+// incoming is one bundle.
+type incoming struct {
+	key     chain.Hash
+	bundle  *chain.Bundle
+	from    chain.ValidatorID
+	own     bool // it did not come from a peer
+	checked bool
+	gone    bool
+	left    int // entries that matter
+	rounds  int
+	next    time.Time // when to look at it again
+}
+
+// waiting is one entry of a bundle.
+type waiting struct {
+	in    *incoming
+	place int
+}
+
+func (b *inbox) init() {
+	b.bundles = make(map[chain.Hash]*incoming)
+	b.waiting = make(map[chain.TxID][]waiting)
+}
+
+// receiveBundle takes a bundle from a member of the shard that made it, or from a
+// member of our own that could not get it into a block.
+func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *chain.Bundle) {
+	if shard != b.Header.Shard && shard != r.cfg.Shard {
+		r.blame(from, chain.Rule(chain.ErrWrongShard, "a proof of shard %d from a member of shard %d", b.Header.Shard, shard))
+		return
+	}
+	if err := b.CheckOrigin(r.cfg.Params, r.cfg.Shard); err != nil {
+		r.blame(from, err)
+		return
+	}
+	news := r.news(b)
+	if len(news) == 0 || r.peers[from].unchecked >= maxUnchecked || !r.room(b) {
+		return
+	}
+	if err := b.VerifyPath(); err != nil {
+		r.blame(from, err)
+		return
+	}
+	if in := r.keep(b, news); in != nil {
+		in.from = from
+		r.peers[from].unchecked++
+		r.emit(CheckProof{Bundle: b, From: from, Key: in.key})
+		r.lookAgain(in, 8*r.cfg.Patience)
+	}
+}
+
+// carryIn takes a bundle from a client.
+func (r *Relay) carryIn(b *chain.Bundle) {
+	if b.CheckOrigin(r.cfg.Params, r.cfg.Shard) != nil {
+		return
+	}
+	news := r.news(b)
+	if len(news) == 0 || !r.room(b) {
+		return
+	}
+	if in := r.keep(b, news); in != nil {
+		in.own = true
+		r.submit(in)
+	}
+}
+
+// news are the places of the entries that would change something and that no
+// other bundle brings already.
+func (r *Relay) news(b *chain.Bundle) (places []int) {
+	at := 0
+	for i := range b.Segment.Entries {
+		e := &b.Segment.Entries[i]
+		var t *chain.Tx
+		if at < len(b.Txs) && b.Txs[at].ID == e.ID {
+			t = &b.Txs[at]
+			at++
+		}
+		if r.matters(b.Header.Shard, e, t) && !r.inbox.brings(e.ID, b.Header.Shard) {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+// matters reports whether an entry would change our shard's state, as far as it
+// is final.
+func (r *Relay) matters(from chain.ShardID, e *chain.Entry, t *chain.Tx) bool {
+	if it := r.items[e.ID]; it != nil {
+		return it.involved.Has(from) && (!it.yes.Has(from) || e.Outcome != chain.Accepted)
+	}
+	if e.Outcome != chain.Accepted || t == nil || len(t.Inputs) == 0 {
+		return false
+	}
+	if _, known := r.cfg.Status(e.ID); known {
+		return false
+	}
+	involved := r.cfg.Params.Involved(t)
+	return involved.Has(from) && involved.Has(r.cfg.Shard)
+}
+
+// brings reports whether a checked bundle of the shard with this transaction
+// waits. One that is not checked must not stand in the way of a good one.
+func (b *inbox) brings(id chain.TxID, shard chain.ShardID) bool {
+	for _, w := range b.waiting[id] {
+		if w.in.checked && w.in.bundle.Header.Shard == shard {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Relay) room(b *chain.Bundle) bool {
+	return len(r.inbox.bundles) < maxIncoming && r.inbox.bytes+len(b.Encode()) <= maxIncomingBytes
+}
+
+func (r *Relay) keep(b *chain.Bundle, news []int) *incoming {
+	in := &incoming{key: sha256.Sum256(b.Encode()), bundle: b, left: len(news)}
+	if r.inbox.bundles[in.key] != nil {
+		return nil
+	}
+	r.inbox.bundles[in.key] = in
+	r.inbox.bytes += len(b.Raw)
+	for _, place := range news {
+		id := b.Segment.Entries[place].ID
+		r.inbox.waiting[id] = append(r.inbox.waiting[id], waiting{in, place})
+	}
+	return in
+}
+
+// drop forgets a bundle.
+func (r *Relay) drop(in *incoming) {
+	if in.gone {
+		return
+	}
+	in.gone = true
+	delete(r.inbox.bundles, in.key)
+	r.inbox.bytes -= len(in.bundle.Raw)
+	for i := range in.bundle.Segment.Entries {
+		r.inbox.remove(in.bundle.Segment.Entries[i].ID, func(w waiting) bool { return w.in == in })
+	}
+}
+
+// remove takes out the entries of id that match.
+func (b *inbox) remove(id chain.TxID, match func(waiting) bool) {
+	list, ok := b.waiting[id]
+	if !ok {
+		return
+	}
+	kept := list[:0]
+	for _, w := range list {
+		if !match(w) {
+			kept = append(kept, w)
+		}
+	}
+	if len(kept) == 0 {
+		delete(b.waiting, id)
+		return
+	}
+	b.waiting[id] = kept
+}
+
+func (r *Relay) proofChecked(key chain.Hash, err error) {
+	in := r.inbox.bundles[key]
+	if in == nil || in.checked || in.own {
+		return
+	}
+	r.peers[in.from].unchecked--
+	if err != nil {
+		r.drop(in)
+		// What could not be checked now is no fault.
+		if !errors.Is(err, chain.ErrNotReady) && !errors.Is(err, chain.ErrFull) {
+			r.blame(in.from, err)
+		}
+		return
+	}
+	r.submit(in)
+}
+
+func (r *Relay) submit(in *incoming) {
+	if len(r.news(in.bundle)) == 0 { // another one was faster
+		in.checked = true
+		r.drop(in)
+		return
+	}
+	in.checked = true
+	r.emit(sm.Deliver{Value: SubmitBundle{in.bundle}})
+	r.lookAgain(in, 4*r.cfg.Patience)
+}
+
+func (r *Relay) lookAgain(in *incoming, wait time.Duration) {
+	in.next = r.now.Add(wait)
+	r.schedule(in.next, nil, in)
+}
+
+// overdue finds a way for a bundle that no block has taken up: another member,
+// then a body of our own again.
+func (r *Relay) overdue(in *incoming) {
+	if in.gone || r.now.Before(in.next) {
+		return
+	}
+	if !in.checked { // the answer to CheckProof got lost
+		r.peers[in.from].unchecked--
+		r.drop(in)
+		return
+	}
+	in.rounds++
+	members := r.cfg.Committees[r.cfg.Shard]
+	switch {
+	case in.rounds > maxHandOvers:
+		r.drop(in)
+		return
+	case in.rounds%2 == 1 && len(members) > 1:
+		r.send(members[(r.seat+(in.rounds+1)/2)%len(members)], &BundleMsg{in.bundle})
+	default:
+		r.emit(sm.Deliver{Value: SubmitBundle{in.bundle}})
+	}
+	r.lookAgain(in, r.cfg.Patience<<(2+in.rounds))
+}
+
+// settleInbox forgets the entries that a final block took up or made pointless.
+func (r *Relay) settleInbox(rep *Report) {
+	if len(r.inbox.waiting) == 0 {
+		return
+	}
+	for i := range rep.Opened {
+		r.settleEntry(rep.Opened[i].Tx.ID)
+	}
+	for i := range rep.Heard {
+		r.settleEntry(rep.Heard[i].ID)
+	}
+	for i := range rep.Closed {
+		r.settleEntry(rep.Closed[i].ID)
+	}
+}
+
+func (r *Relay) settleEntry(id chain.TxID) {
+	_, open := r.items[id]
+	var done []*incoming
+	r.inbox.remove(id, func(w waiting) bool {
+		// An open transaction was shown: only what it still lacks matters.
+		e := &w.in.bundle.Segment.Entries[w.place]
+		if open && r.matters(w.in.bundle.Header.Shard, e, nil) {
+			return false
+		}
+		if w.in.left--; w.in.left == 0 && w.in.checked {
+			done = append(done, w.in)
+		}
+		return true
+	})
+	for _, in := range done {
+		r.drop(in)
+	}
+}

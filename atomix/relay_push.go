@@ -1,0 +1,147 @@
+package atomix
+
+import (
+	"time"
+
+	"ios/chain"
+)
+
+// job is to get a shard's answers to what a block told it.
+type job struct {
+	height  uint64
+	dest    chain.ShardID
+	told    []chain.Entry // a segment of the block, or what is left of it
+	attempt int
+}
+
+// maxBackoff bounds how much rarer later questions become.
+const maxBackoff = 3 // 2^3 times
+
+func (r *Relay) decided(ev *Decided) {
+	rep := ev.Report
+	for i := range rep.Opened {
+		r.open(&rep.Opened[i])
+	}
+	for _, h := range rep.Heard {
+		if it := r.items[h.ID]; it != nil {
+			it.yes.Add(h.Shard)
+			if h.All {
+				it.yes = it.involved
+			}
+		}
+	}
+	for i := range rep.Closed {
+		delete(r.items, rep.Closed[i].ID)
+	}
+	r.settleInbox(rep)
+	r.recent.add(ev.Block, rep, r.cfg.Shard)
+	for i := range rep.Tree {
+		if dest := rep.Tree[i].Dest; dest != r.cfg.Shard {
+			r.announce(ev.Block.Header.Height, i, dest, rep.Tree[i].Entries)
+		}
+	}
+}
+
+func (r *Relay) open(o *Opened) {
+	r.items[o.Tx.ID] = &item{
+		tx: o.Tx, told: o.Told, yes: o.Yes,
+		involved: r.cfg.Params.Involved(o.Tx), inputs: r.cfg.Params.InputShards(o.Tx),
+	}
+}
+
+// announce tells a shard of a new block's segment, if it is our turn, and begins
+// to watch for the answers.
+func (r *Relay) announce(height uint64, segment int, dest chain.ShardID, told []chain.Entry) {
+	rank, draw := r.turn(height, dest)
+	if rank == 0 {
+		if b := r.recent.segment(height, segment); b != nil {
+			r.send(r.member(dest, draw, 0, 0), &BundleMsg{r.withTxs(b, nil)})
+		}
+	}
+	j := &job{height: height, dest: dest, told: told}
+	if r.firstPending(j) >= 0 {
+		r.schedule(r.now.Add(time.Duration(rank+1)*r.cfg.Patience), j, nil)
+	}
+}
+
+// restored takes up what was open before a restart.
+func (r *Relay) restored(open []Opened) {
+	type place struct {
+		height uint64
+		dest   chain.ShardID
+	}
+	jobs := make(map[place]*job)
+	for i := range open {
+		o := &open[i]
+		r.open(o)
+		it := r.items[o.Tx.ID]
+		for d := range chain.ShardID(r.cfg.Params.Shards) {
+			if d == r.cfg.Shard || !it.lacks(d) {
+				continue
+			}
+			p := place{o.Told, d}
+			j := jobs[p]
+			if j == nil || len(j.told) == MaxQuery {
+				j = &job{height: o.Told, dest: d}
+				jobs[p] = j
+				rank, draw := r.turn(o.Told, d)
+				spread := r.cfg.Patience / 64 * time.Duration(draw%64)
+				r.schedule(r.now.Add(time.Duration(rank)*r.cfg.Patience+spread), j, nil)
+			}
+			j.told = append(j.told, chain.Entry{ID: o.Tx.ID, Outcome: chain.Accepted})
+		}
+	}
+}
+
+// firstPending is the place of the first transaction of a job without an answer,
+// or -1.
+func (r *Relay) firstPending(j *job) int {
+	for i := range j.told {
+		if it := r.items[j.told[i].ID]; it != nil && it.lacks(j.dest) {
+			return i
+		}
+	}
+	return -1
+}
+
+// pursue asks another member of the shard for the answers that are missing.
+func (r *Relay) pursue(j *job) {
+	first := r.firstPending(j)
+	if first < 0 {
+		return
+	}
+	j.told = j.told[first:]
+	var ids []chain.TxID
+	for i := range j.told {
+		if it := r.items[j.told[i].ID]; it != nil && it.lacks(j.dest) && len(ids) < MaxQuery {
+			ids = append(ids, j.told[i].ID)
+		}
+	}
+	rank, draw := r.turn(j.height, j.dest)
+	j.attempt++
+	to := r.member(j.dest, draw, rank, j.attempt)
+	r.peers[to].asked = min(r.peers[to].asked+len(ids), maxAsked)
+	r.send(to, &QueryMsg{ids})
+	wait := time.Duration(len(r.cfg.Committees[r.cfg.Shard])) * r.cfg.Patience
+	r.schedule(r.now.Add(wait<<min(j.attempt-1, maxBackoff)), j, nil)
+}
+
+// withTxs is the bundle with the open transactions of its entries that its
+// destination may need: all of them, or those in only.
+func (r *Relay) withTxs(b *chain.Bundle, only map[chain.TxID]bool) *chain.Bundle {
+	full := &chain.Bundle{Header: b.Header, Cert: b.Cert, Place: b.Place, Segment: b.Segment}
+	for i := range b.Segment.Entries {
+		id := b.Segment.Entries[i].ID
+		if it := r.items[id]; it != nil && (only == nil || only[id]) && r.vouches(it, b.Segment.Dest) {
+			full.Txs = append(full.Txs, *it.tx)
+		}
+	}
+	return full
+}
+
+// vouches reports whether the witnesses of an open transaction need not be
+// doubted where it goes: this shard checked them, or the destination does not
+// have to.
+func (r *Relay) vouches(it *item, dest chain.ShardID) bool {
+	return it.inputs.Has(r.cfg.Shard) || !it.inputs.Has(dest)
+}
