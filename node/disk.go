@@ -1,0 +1,244 @@
+package node
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+
+	"ios/chain"
+	"ios/chain/store"
+	"ios/node/validator"
+	"ios/pob/byzcoin"
+)
+
+// disk is a validator's data directory: the log, and what is derived from it.
+type disk struct {
+	dir   string
+	log   *store.Log
+	index *store.Index
+	ids   *store.IDs
+	snaps *store.Snapshots
+
+	entries chan indexEntry
+	indexed sync.WaitGroup
+}
+
+// indexEntry is what the indexer puts into the index: a record and its place.
+type indexEntry struct {
+	off    uint64
+	record store.Record
+}
+
+const indexQueue = 4096
+
+func openDisk(dir string, state func(error)) (d *disk, err error) {
+	d = &disk{dir: dir, entries: make(chan indexEntry, indexQueue)}
+	defer func() {
+		if err != nil {
+			d.closeFiles()
+		}
+	}()
+	if d.snaps, err = store.OpenSnapshots(subdir(dir, "snap"), nil); err != nil {
+		return nil, err
+	}
+	if d.index, err = store.OpenIndex(subdir(dir, "index.db"), store.IndexOptions{}); err != nil {
+		return nil, err
+	}
+	if d.ids, err = store.OpenIDs(subdir(dir, "ids"), store.IDsOptions{}); err != nil {
+		return nil, err
+	}
+	if d.log, err = store.OpenLog(subdir(dir, "log"), store.Options{OnState: state}); err != nil {
+		return nil, err
+	}
+	d.indexed.Add(1)
+	go d.runIndexer()
+	return d, nil
+}
+
+// close makes all that was appended durable. The log goes first, since it feeds
+// the indexer.
+func (d *disk) close() error {
+	err := d.log.Close()
+	d.log = nil
+	close(d.entries)
+	d.indexed.Wait()
+	return errors.Join(err, d.closeFiles())
+}
+
+func (d *disk) closeFiles() (err error) {
+	if d.log != nil {
+		err = errors.Join(err, d.log.Close())
+	}
+	if d.ids != nil {
+		err = errors.Join(err, d.ids.Close())
+	}
+	if d.index != nil {
+		err = errors.Join(err, d.index.Close())
+	}
+	return err
+}
+
+// append makes records durable and then runs after, which must be brief.
+// Appends are carried out in order, also those without records.
+func (d *disk) append(records []store.Record, after func()) {
+	// An error means that the log was closed: then nothing is sent any more.
+	_ = d.log.Append(store.Batch{Records: records, Done: func(offsets []uint64, err error) {
+		if err != nil {
+			return
+		}
+		after()
+		for i, off := range offsets {
+			if indexable(records[i].Kind) {
+				d.entries <- indexEntry{off, records[i]}
+			}
+		}
+	}})
+}
+
+func indexable(kind byte) bool {
+	switch kind {
+	case byzcoin.RecordBody, byzcoin.RecordPulled, byzcoin.RecordFinal, validator.RecordOutcomes:
+		return true
+	}
+	return false
+}
+
+func (d *disk) runIndexer() {
+	defer d.indexed.Done()
+	for e := range d.entries {
+		d.enter(e)
+	}
+}
+
+// enter puts a record into the index. What the index cannot take now is found
+// in the log at the next start.
+func (d *disk) enter(e indexEntry) {
+	switch raw := e.record.Data; e.record.Kind {
+	case byzcoin.RecordBody, byzcoin.RecordPulled:
+		if key, ok := bodyKey(raw); ok {
+			_ = d.index.PutBody(key, e.off)
+		}
+	case byzcoin.RecordFinal:
+		if b, err := chain.DecodeBlock(raw); err == nil {
+			_ = d.index.PutHeader(b.Header.Height, e.off, b.Header.AppendTo(nil))
+		}
+	case validator.RecordOutcomes:
+		if o, err := validator.DecodeOutcomes(raw); err == nil {
+			_ = store.AddBlock(d.ids, o.Height, recordedIDs(o.Tree))
+		}
+	}
+	d.index.Advance(e.off)
+}
+
+// recordedIDs are the transactions in a tree, each at least once.
+func recordedIDs(tree chain.OutcomeTree) []chain.TxID {
+	n := 0
+	for i := range tree {
+		n += len(tree[i].Entries)
+	}
+	ids := make([]chain.TxID, 0, n)
+	for i := range tree {
+		for j := range tree[i].Entries {
+			ids = append(ids, tree[i].Entries[j].ID)
+		}
+	}
+	return ids
+}
+
+// bodyKey is the index's name for a body, read from its encoding.
+func bodyKey(raw []byte) (store.BodyKey, bool) {
+	const epoch = 32 + 2 // behind chain and shard
+	if len(raw) < epoch+18 {
+		return store.BodyKey{}, false
+	}
+	be := binary.BigEndian
+	return store.BodyKey{
+		Epoch: be.Uint64(raw[epoch:]), Author: uint32(be.Uint16(raw[epoch+8:])), Number: be.Uint64(raw[epoch+10:]),
+	}, true
+}
+
+// block reads a final block and its encoding.
+func (d *disk) block(height uint64) (*chain.Block, []byte, error) {
+	off, _, err := d.index.Header(height)
+	if err != nil {
+		return nil, nil, err
+	}
+	rec, err := d.log.ReadAt(off)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := chain.DecodeBlock(rec.Data)
+	if err != nil || b.Header.Height != height {
+		return nil, nil, fmt.Errorf("the log has no block %d at offset %d: %v", height, off, err)
+	}
+	return b, rec.Data, nil
+}
+
+// body reads a body by its reference.
+func (d *disk) body(epoch uint64, ref chain.BodyRef) (*chain.Body, error) {
+	off, err := d.index.Body(store.BodyKey{Epoch: epoch, Author: uint32(ref.Author), Number: ref.Number})
+	if err != nil {
+		return nil, err
+	}
+	rec, err := d.log.ReadAt(off)
+	if err != nil {
+		return nil, err
+	}
+	b, err := chain.DecodeBody(rec.Data)
+	if err != nil {
+		return nil, err
+	}
+	if b.Hash != ref.Hash {
+		return nil, fmt.Errorf("body %d of validator %d: %w", ref.Number, ref.Author, store.ErrNotFound)
+	}
+	return b, nil
+}
+
+// errFound ends a scan.
+var errFound = errors.New("found")
+
+// outcomes reads what a block came to: the record soon behind the block's own.
+func (d *disk) outcomes(height uint64) (o *validator.Outcomes, err error) {
+	off, _, err := d.index.Header(height)
+	if err != nil {
+		return nil, err
+	}
+	const near = 10000 // records; there are a handful between the two
+	seen := 0
+	err = d.log.Scan(off, func(_ uint64, rec store.Record) error {
+		if seen++; seen > near {
+			return fmt.Errorf("the outcomes of block %d: %w", height, store.ErrNotFound)
+		}
+		if rec.Kind != validator.RecordOutcomes || validator.OutcomesHeight(rec.Data) != height {
+			return nil
+		}
+		var err error
+		if o, err = validator.DecodeOutcomes(rec.Data); err != nil {
+			return err
+		}
+		return errFound
+	})
+	switch {
+	case errors.Is(err, errFound):
+		return o, nil
+	case err == nil:
+		err = fmt.Errorf("the outcomes of block %d: %w", height, store.ErrNotFound)
+	}
+	return nil, err
+}
+
+// size is how many bytes the directory takes.
+func (d *disk) size() (bytes uint64) {
+	filepath.WalkDir(d.dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if info, err := e.Info(); err == nil {
+				bytes += uint64(info.Size())
+			}
+		}
+		return nil
+	})
+	return bytes
+}

@@ -1,0 +1,107 @@
+package node
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/chain/sig"
+	"ios/eds"
+	"ios/node/config"
+	"ios/node/onetnet"
+	"ios/pob/byzcoin"
+)
+
+// newNetwork finds the validator of the name in the genesis and checks that the
+// keys are its own.
+func newNetwork(g *chain.Genesis, name string, keys *config.Keys) (*network, error) {
+	self := slices.IndexFunc(g.Validators, func(v chain.Validator) bool { return v.Name == name })
+	if self < 0 {
+		return nil, fmt.Errorf("the genesis of %s has no validator named %q; check the name in node.toml", g.Name, name)
+	}
+	v := &g.Validators[self]
+	identity, err := onetnet.PublicIdentity(keys.Identity)
+	if err != nil {
+		return nil, err
+	}
+	public, err := cosi.BLS{}.Public(keys.Cosi)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(identity, v.Identity[:]) || keys.Signing.Public() != v.Signing || public != v.Cosi {
+		return nil, fmt.Errorf("the keys are not those that the genesis has for validator %q; put its own keys.toml in place", name)
+	}
+	w := &network{genesis: g, params: g.Params(), self: chain.ValidatorID(self), seat: -1}
+	if w.members, w.committees, err = Committees(g); err != nil {
+		return nil, err
+	}
+	for s, members := range w.members {
+		if seat := slices.Index(members, w.self); seat >= 0 {
+			w.shard, w.seat = chain.ShardID(s), seat
+		}
+	}
+	return w, nil
+}
+
+// Committees are the members and committees of the shards in the first epoch.
+func Committees(g *chain.Genesis) ([][]chain.ValidatorID, []*cosi.Committee, error) {
+	members := eds.Assign(g.Seed, len(g.Validators), g.Shards)
+	committees := make([]*cosi.Committee, len(members))
+	for s, ids := range members {
+		keys := make([]cosi.PublicKey, len(ids))
+		for i, id := range ids {
+			keys[i] = g.Validators[id].Cosi
+		}
+		c, err := cosi.BLS{}.NewCommittee(keys)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the committee of shard %d: %w", s, err)
+		}
+		committees[s] = c
+	}
+	return members, committees, nil
+}
+
+// agreement configures the own shard's machine.
+func (w *network) agreement(keys *config.Keys) byzcoin.Config {
+	g := w.genesis
+	ids := w.members[w.shard]
+	signing := make([]sig.PublicKey, len(ids))
+	for i, id := range ids {
+		signing[i] = g.Validators[id].Signing
+	}
+	policy := byzcoin.Policy{
+		Quota: g.Policy.BodyQuota, MinGap: g.Policy.BlockGap,
+		BlockInterval: g.Policy.BlockInterval, Delta: g.Policy.Delta,
+	}.WithDefaults()
+	return byzcoin.Config{
+		ChainID: w.params.ChainID, Shard: w.shard, Epoch: firstEpoch,
+		Members: ids, Keys: signing, Committee: w.committees[w.shard], Seat: w.seat,
+		Key: keys.Signing,
+		Cosign: func(msg []byte) (cosi.Signature, error) {
+			return cosi.BLS{}.Sign(keys.Cosi, msg)
+		},
+		Policy: policy,
+		Start:  byzcoin.Point{Hash: w.params.ChainID},
+	}
+}
+
+// firstEpoch is the epoch that the genesis begins.
+const firstEpoch = 1
+
+// connect starts the transport.
+func (n *Node) connect() (Transport, error) {
+	if n.cfg.Transport != nil {
+		return n.cfg.Transport(n.received)
+	}
+	peers := make([]onetnet.Peer, len(n.net.genesis.Validators))
+	for i := range peers {
+		v := &n.net.genesis.Validators[i]
+		peers[i] = onetnet.Peer{ID: chain.ValidatorID(i), Public: v.Identity[:], Address: v.Address}
+	}
+	return onetnet.New(onetnet.Config{
+		Self: n.net.self, Secret: n.cfg.Keys.Identity, Chain: n.net.params.ChainID,
+		Listen: n.cfg.Node.Listen, Peers: peers, Log: n.log, Handler: n.received,
+	})
+}

@@ -1,0 +1,69 @@
+package validator
+
+import (
+	"ios/atomix"
+	"ios/chain"
+	"ios/internal/sm"
+	"ios/pob/byzcoin"
+)
+
+// Protocols of an Envelope.
+const (
+	protoAgreement byte = 1
+	protoRelay     byte = 2
+)
+
+// Envelope is what travels between validators: a message of one of the
+// protocols behind a byte that tells which.
+type Envelope struct {
+	Protocol byte
+	Msg      sm.Message
+}
+
+// AppendTo appends the encoding.
+func (e *Envelope) AppendTo(dst []byte) []byte {
+	return e.Msg.AppendTo(append(dst, e.Protocol))
+}
+
+// Decode decodes an Envelope, which aliases payload. It may run on any
+// goroutine.
+func Decode(p *chain.Params, payload []byte) (*Envelope, error) {
+	if len(payload) == 0 {
+		return nil, chain.Rule(chain.ErrEncoding, "an empty message")
+	}
+	var msg sm.Message
+	var err error
+	switch payload[0] {
+	case protoAgreement:
+		msg, err = byzcoin.Decode(payload[1:])
+	case protoRelay:
+		msg, err = atomix.DecodeMessage(p, payload[1:])
+	default:
+		err = chain.Rule(chain.ErrEncoding, "a message of unknown protocol %d", payload[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Envelope{payload[0], msg}, nil
+}
+
+// encode encodes a payload whose parts are encoded.
+func encode(p *chain.Payload) []byte {
+	txs, bundles := make([][]byte, len(p.Txs)), make([][]byte, len(p.Bundles))
+	for i := range p.Txs {
+		txs[i] = p.Txs[i].Raw
+	}
+	for i, b := range p.Bundles {
+		bundles[i] = b.Encode()
+	}
+	return chain.PayloadOf(txs, bundles)
+}
+
+func (c *Core) authored(v byzcoin.Authored) {
+	if v.Err == nil {
+		c.pool.take(v.Tag.(*chain.Payload), v.Number)
+	}
+}
+
+// Agreement is the envelope of a message of the agreement.
+func Agreement(msg sm.Message) *Envelope { return &Envelope{protoAgreement, msg} }

@@ -1,0 +1,128 @@
+package validator
+
+import (
+	"time"
+
+	"ios/atomix"
+	"ios/internal/sm"
+	"ios/pob/byzcoin"
+)
+
+// Timers of the parts share one space of keys: the upper bits of the kind tell
+// whose they are.
+const (
+	timersAgreement uint8 = 0x00
+	timersRelay     uint8 = 0x40
+	timersCore      uint8 = 0x80
+	timersMask      uint8 = 0xc0
+)
+
+var timerAuthor = sm.TimerKey{Kind: timersCore}
+
+// authorRetry is when a refused body is tried again.
+const authorRetry = 100 * time.Millisecond
+
+func (c *Core) fire(key sm.TimerKey) {
+	inner := sm.Fire{Key: sm.TimerKey{Kind: key.Kind &^ timersMask, N: key.N}}
+	switch key.Kind & timersMask {
+	case timersAgreement:
+		c.stepAgreement(inner)
+	case timersRelay:
+		c.stepRelay(inner)
+	default:
+		c.timer = false // Step goes on to author
+	}
+}
+
+func (c *Core) stepAgreement(ev sm.Event) {
+	for _, e := range c.bft.Step(c.now, ev) {
+		if d, ok := e.(sm.Deliver); ok {
+			c.agreed(d)
+			continue
+		}
+		c.pass(e, protoAgreement, timersAgreement)
+	}
+}
+
+func (c *Core) stepRelay(ev sm.Event) {
+	for _, e := range c.relay.Step(c.now, ev) {
+		if d, ok := e.(sm.Deliver); ok {
+			if s, ok := d.Value.(atomix.SubmitBundle); ok {
+				c.pool.addBundle(s.Bundle) // if there is no room, the relay offers it again
+				continue
+			}
+		}
+		c.pass(e, protoRelay, timersRelay)
+	}
+}
+
+// pass hands an effect of a part on.
+func (c *Core) pass(e sm.Effect, protocol byte, timers uint8) {
+	switch e := e.(type) {
+	case sm.Send:
+		e.Msg = &Envelope{Protocol: protocol, Msg: e.Msg}
+		c.out = append(c.out, e)
+	case sm.SetTimer:
+		e.Key.Kind |= timers
+		c.out = append(c.out, e)
+	case sm.CancelTimer:
+		e.Key.Kind |= timers
+		c.out = append(c.out, e)
+	default:
+		c.out = append(c.out, e)
+	}
+}
+
+// agreed consumes what the agreement delivers.
+func (c *Core) agreed(d sm.Deliver) {
+	switch v := d.Value.(type) {
+	case byzcoin.Authored:
+		c.authored(v)
+	case byzcoin.Held:
+		c.pool.held(v.Number, c.answer)
+	case byzcoin.Final:
+		c.final(v)
+	default:
+		c.out = append(c.out, d)
+	}
+}
+
+func (c *Core) final(v byzcoin.Final) {
+	r := c.reports[0]
+	c.reports = c.reports[1:]
+	for _, ref := range v.Block.Refs {
+		if ref.Author == c.cfg.Self {
+			c.pool.final(ref.Number, c.answer)
+		}
+	}
+	c.persistOutcomes(r)
+	c.out = append(c.out, sm.Deliver{Value: Decided{v.Block, v.Bodies, r, v.Synced}})
+	c.stepRelay(atomix.Decided{Block: v.Block, Report: r})
+}
+
+// author puts the queue into a body when it is time: at once if none of ours is
+// under way or a body is full, and otherwise when the queue has waited enough.
+func (c *Core) author() {
+	for !c.pool.empty() && len(c.pool.bodies) < c.cfg.Limits.Bodies {
+		ready := len(c.pool.bodies) == 0 || c.pool.full() || c.pool.bundles.len() > 0
+		if !ready && c.now.Before(c.gatherAt) {
+			c.wake(c.gatherAt)
+			return
+		}
+		d := c.pool.draft()
+		queued := c.pool.txs.len() + c.pool.bundles.len()
+		c.stepAgreement(byzcoin.Author{Payload: encode(d), Content: d, Tag: d})
+		if c.pool.txs.len()+c.pool.bundles.len() == queued { // refused
+			c.wake(c.now.Add(authorRetry))
+			return
+		}
+		c.gatherAt = c.now.Add(c.cfg.Gather)
+	}
+}
+
+func (c *Core) wake(at time.Time) {
+	if !c.timer {
+		c.timer = true
+		c.out = append(c.out, sm.SetTimer{Key: timerAuthor, At: at})
+	}
+}
