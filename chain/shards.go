@@ -12,6 +12,9 @@ type Shards [MaxShards / 64]uint64
 // Add puts s into the set.
 func (m *Shards) Add(s ShardID) { m[s/64] |= 1 << (s % 64) }
 
+// Remove takes s out of the set.
+func (m *Shards) Remove(s ShardID) { m[s/64] &^= 1 << (s % 64) }
+
 // Has reports whether s is in the set.
 func (m *Shards) Has(s ShardID) bool { return int(s) < MaxShards && m[s/64]>>(s%64)&1 == 1 }
 
