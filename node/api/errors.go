@@ -145,8 +145,15 @@ func clientError(endpoint string, err error) error {
 	if ctx := contextCause(err); ctx != nil {
 		return ctx
 	}
+	var known *Error
+	var rule *chain.RuleError
 	var ce *connect.Error
-	if !errors.As(err, &ce) {
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &rule): // an answer that makes no sense
+		return &Error{Kind: rule.Kind, Text: rule.Text, Next: "ask another validator", Endpoint: endpoint}
+	case !errors.As(err, &ce):
 		return &Error{Kind: ErrUnreachable, Text: err.Error(), Next: NextStep(ErrUnreachable), Endpoint: endpoint}
 	}
 	for _, d := range ce.Details() {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -161,10 +162,10 @@ func (b *subscriber) fetch(ctx context.Context) (view, error) {
 		return v, errStopping
 	}
 	ev, err := b.s.backend.BlockEvent(ctx, b.next)
-	switch kind, _ := describe(err); {
+	switch {
 	case err == nil:
 		v.frame = &frame{block: ev}
-	case kind == ErrNotYet:
+	case errors.Is(err, ErrNotYet):
 		v.tip = max(v.tip, b.next-1)
 	default:
 		return v, err
