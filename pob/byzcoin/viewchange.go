@@ -1,0 +1,273 @@
+package byzcoin
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ios/chain"
+)
+
+// change is the highest wish of a member for another view.
+type change struct {
+	msg *ViewChange // nil if it has none above the installed view
+	at  time.Time
+}
+
+// onDeadline leaves a view that took too long.
+func (m *Machine) onDeadline() {
+	if m.deadline.IsZero() || m.now.Before(m.deadline) {
+		return // work was done in the meantime
+	}
+	m.deadline = time.Time{}
+	m.fails++
+	if m.joined > m.view {
+		m.join(m.joined+1, fmt.Sprintf("validator %d did not install view %d in time", m.cfg.Members[m.leaderOf(m.joined)], m.joined))
+		return
+	}
+	m.join(m.view+1, fmt.Sprintf("no block became final in time under validator %d", m.Leader()))
+}
+
+// suspect leaves a view whose leader broke a rule.
+func (m *Machine) suspect(reason string) {
+	if m.canVote() {
+		m.fails++
+		m.join(m.view+1, reason)
+	}
+}
+
+// join stops voting in all views below and asks for a view.
+func (m *Machine) join(view uint64, reason string) {
+	m.joined = view
+	m.status.joinedAt, m.status.cause = m.now, reason
+	m.deadline = time.Time{}
+	m.persist(RecordJoin, be.AppendUint64(nil, view))
+	m.changes[m.me] = change{m.makeChange(view), m.now}
+	m.lastTry = m.now
+	m.sendAll(m.changes[m.me].msg)
+	m.recount = true
+}
+
+// makeChange shows the last final block and the lock above it.
+func (m *Machine) makeChange(view uint64) *ViewChange {
+	v := &ViewChange{Change: SignedChange{Seat: uint16(m.me), View: view, Final: m.last}}
+	if m.lock != nil {
+		v.Change.Prepared = []Certified{m.lock.cert}
+		v.Prepared = []Content{m.lock.content}
+	}
+	v.Change.Signature = m.cfg.Key.Sign(m.changeBytes(&v.Change))
+	return v
+}
+
+func (m *Machine) retryView() {
+	if m.joined > m.view && m.me >= 0 && m.now.Sub(m.lastTry) >= 2*m.cfg.Policy.RetryInterval && m.changes[m.me].msg != nil {
+		m.lastTry = m.now
+		m.sendAll(m.changes[m.me].msg)
+	}
+}
+
+// wishes counts the members whose highest wish is the view.
+func (m *Machine) wishes(view uint64) int {
+	n := 0
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && v.Change.View == view {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *Machine) onViewChange(from int, v *ViewChange) {
+	c := &v.Change
+	if int(c.Seat) != from {
+		m.accuse(from, FaultViewChange, true, nil, "sent the view change of seat %d", c.Seat)
+		return
+	}
+	if c.View <= m.view {
+		m.showView(&m.peers[from], m.cfg.Members[from])
+		return
+	}
+	if old := m.changes[from].msg; old != nil && old.Change.View >= c.View {
+		return
+	}
+	if !m.verifyChange(from, c) {
+		return
+	}
+	for i := range v.Prepared {
+		if v.Prepared[i].Header.Hash() != c.Prepared[i].Block {
+			m.accuse(from, FaultViewChange, true, nil, "sent a view change with another block than it shows as prepared")
+			return
+		}
+	}
+	m.changes[from] = change{v, m.now}
+	m.recount = true
+}
+
+// verifyChange checks what a member signed to change the view.
+func (m *Machine) verifyChange(from int, c *SignedChange) bool {
+	final := m.cfg.Start.Height
+	for i := range c.Final {
+		final = c.Final[i].Height
+		if final <= m.cfg.Start.Height || c.Final[i].Cert.Phase != chain.Commit {
+			m.accuse(from, FaultViewChange, true, nil, "sent a view change of seat %d that shows no final block", c.Seat)
+			return false
+		}
+	}
+	for i := range c.Prepared {
+		p := &c.Prepared[i]
+		if p.Cert.Phase != chain.Prepare || p.Height != final+1 || p.Cert.View >= c.View {
+			m.accuse(from, FaultViewChange, true, nil, "sent a view change of seat %d that shows no prepared block above height %d", c.Seat, final)
+			return false
+		}
+	}
+	if int(c.Seat) >= m.s || !verifySig(&m.cfg.Keys[c.Seat], m.changeBytes(c), &c.Signature) {
+		m.accuse(from, FaultViewChange, true, nil, "sent a view change that seat %d did not sign", c.Seat)
+		return false
+	}
+	for _, list := range [][]Certified{c.Final, c.Prepared} {
+		for i := range list {
+			if !m.verify(from, &list[i]) {
+				return false
+			}
+		}
+	}
+	for i := range c.Final {
+		m.onDecided(&c.Final[i])
+	}
+	return true
+}
+
+// tryJoin follows f+1 members to higher views: one of them is honest.
+func (m *Machine) tryJoin() bool {
+	if !m.recount || m.me < 0 || !m.status.synced {
+		return false
+	}
+	var higher []uint64
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && v.Change.View > m.joined {
+			higher = append(higher, v.Change.View)
+		}
+	}
+	if len(higher) <= m.f {
+		return false
+	}
+	slices.Sort(higher)
+	m.join(higher[len(higher)-1-m.f], fmt.Sprintf("%d members left the view", len(higher)))
+	return true
+}
+
+// tryInstall installs the view that we lead, once a quorum wishes for it.
+func (m *Machine) tryInstall() bool {
+	if !m.recount {
+		return false
+	}
+	m.recount = false
+	view := m.joined
+	if view <= m.view || m.leaderOf(view) != m.me || !m.status.synced || m.wishes(view) < m.q {
+		return false
+	}
+	nv := &NewView{View: view}
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && v.Change.View == view && len(nv.Changes) < m.q {
+			nv.Changes = append(nv.Changes, v.Change)
+		}
+	}
+	m.install(nv)
+	m.sendAll(nv)
+	return true
+}
+
+// onNewView installs a view for which a quorum's wishes are shown, whoever
+// shows them.
+func (m *Machine) onNewView(from int, nv *NewView) {
+	if nv.View <= m.view || nv.View < m.joined {
+		return
+	}
+	if len(nv.Changes) != m.q {
+		m.accuse(from, FaultViewChange, true, nil, "sent a new view with %d view changes, %d are wanted", len(nv.Changes), m.q)
+		return
+	}
+	for i := range nv.Changes {
+		c := &nv.Changes[i]
+		if c.View != nv.View || i > 0 && c.Seat <= nv.Changes[i-1].Seat {
+			m.accuse(from, FaultViewChange, true, nil, "sent a new view %d with a view change of seat %d to view %d in place %d", nv.View, c.Seat, c.View, i)
+			return
+		}
+		if !m.verifyChange(from, c) {
+			return
+		}
+	}
+	m.install(nv)
+}
+
+// binding is what a new view message says: the highest final height it shows,
+// and the prepared block that must be proposed above.
+func (m *Machine) binding(nv *NewView) (base uint64, bound *Certified) {
+	base = m.cfg.Start.Height
+	for i := range nv.Changes {
+		for _, c := range nv.Changes[i].Final {
+			base = max(base, c.Height)
+		}
+	}
+	for i := range nv.Changes {
+		for j := range nv.Changes[i].Prepared {
+			c := &nv.Changes[i].Prepared[j]
+			if c.Height == base+1 && (bound == nil || c.Cert.View > bound.Cert.View) {
+				bound = c
+			}
+		}
+	}
+	return base, bound
+}
+
+// install enters a view.
+func (m *Machine) install(nv *NewView) {
+	base, bound := m.binding(nv)
+	var content []Content
+	if bound != nil {
+		if c := m.boundContent(bound.Block); c != nil {
+			content = append(content, *c)
+		}
+	}
+	m.persist(RecordView, appendContents(nv.AppendTo(nil), content))
+	m.enter(nv, base, bound, content)
+	for i := range m.authors {
+		a := &m.authors[i]
+		for n := a.final + 1; n <= a.acked; n++ {
+			a.slots[n].insisted = time.Time{}
+		}
+	}
+	m.deadline = time.Time{}
+	m.replay, m.recount = true, true
+	m.ackAgain(m.leader())
+	m.deliver(ViewChanged{View: m.view, Leader: m.Leader(), Reason: m.status.cause})
+}
+
+// enter sets the view, at installation and at restoration.
+func (m *Machine) enter(nv *NewView, base uint64, bound *Certified, content []Content) {
+	m.newView, m.view, m.joined = nv, nv.View, max(m.joined, nv.View)
+	m.base, m.bound, m.boundTo = base, nil, chain.Hash{}
+	if bound != nil {
+		m.bound, m.boundTo = new(Content), bound.Block
+		if len(content) > 0 {
+			m.bound = &content[0]
+		}
+	}
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && v.Change.View <= m.view {
+			m.changes[i] = change{}
+		}
+	}
+	m.round = nil
+	m.layTree()
+}
+
+// boundContent finds the block that a view is bound to.
+func (m *Machine) boundContent(hash chain.Hash) *Content {
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && len(v.Prepared) > 0 && v.Change.Prepared[0].Block == hash {
+			return &v.Prepared[0]
+		}
+	}
+	return m.contentOf(hash)
+}
