@@ -28,12 +28,15 @@ type relayNet struct {
 	offered [][]*chain.Tx
 	blamed  map[chain.ValidatorID]error
 	submits int
+	clients map[sm.NodeID]*client
+	// lie is what a validator tells a client in place of the truth.
+	lie func(truth Asked) Asked
 	// swallow hides what a shard's blocks would hear, as if no body with it came.
 	swallow func(shard chain.ShardID, b *chain.Bundle) bool
 }
 
 func newRelayNet(w *world, seed uint64, faults sim.Faults) *relayNet {
-	n := &relayNet{world: w, blamed: map[chain.ValidatorID]error{}}
+	n := &relayNet{world: w, blamed: map[chain.ValidatorID]error{}, clients: map[sm.NodeID]*client{}}
 	n.pending, n.offered = make([][]*chain.Bundle, len(w.shards)), make([][]*chain.Tx, len(w.shards))
 	cfg := sim.Config{
 		Seed: seed, Faults: faults,
@@ -44,6 +47,7 @@ func newRelayNet(w *world, seed uint64, faults sim.Faults) *relayNet {
 	for s := range w.shards {
 		cfg.Nodes = append(cfg.Nodes, n.members(chain.ShardID(s))...)
 	}
+	cfg.Nodes = append(cfg.Nodes, firstClient, firstClient+1)
 	n.net = sim.New(cfg)
 	n.net.After(interval, n.blocks)
 	return n
@@ -59,6 +63,9 @@ func (n *relayNet) members(s chain.ShardID) (list []chain.ValidatorID) {
 func (n *relayNet) ledgerOf(v chain.ValidatorID) *ledger { return n.shards[int(v)/perShard] }
 
 func (n *relayNet) build(v sm.NodeID, now time.Time, _ []sm.Persist) (sm.Machine, []sm.Effect) {
+	if v >= firstClient {
+		return n.buildClient(v, now)
+	}
 	var committees [][]chain.ValidatorID
 	for s := range n.shards {
 		committees = append(committees, n.members(chain.ShardID(s)))
@@ -76,6 +83,9 @@ func (n *relayNet) build(v sm.NodeID, now time.Time, _ []sm.Persist) (sm.Machine
 
 // answer is the shell's part: checking off the machine, and the log.
 func (n *relayNet) answer(v sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
+	if v >= firstClient {
+		return 5 * time.Millisecond, n.answerClient(e)
+	}
 	l := n.ledgerOf(v)
 	switch e := e.(type) {
 	case CheckProof:
@@ -98,6 +108,10 @@ func (l *ledger) checkBundle(b *chain.Bundle) error {
 }
 
 func (n *relayNet) delivered(v sm.NodeID, value any) {
+	if v >= firstClient {
+		n.clients[v].hear(value)
+		return
+	}
 	l := n.ledgerOf(v)
 	switch value := value.(type) {
 	case SubmitBundle:
@@ -212,7 +226,7 @@ func TestSilentMembersAreReplaced(t *testing.T) {
 	n := newRelayNet(w, 1, calm)
 	var txs []*chain.Tx
 	for _, v := range []chain.ValidatorID{0, 5} {
-		n.net.FilterOut(v, func(sm.NodeID, sm.Message) []sim.Parcel { return nil })
+		n.net.FilterOut(v, func(time.Time, sm.NodeID, sm.Message) []sim.Parcel { return nil })
 	}
 	n.net.Crash(1)
 	n.net.Crash(6)
@@ -295,12 +309,11 @@ func TestHostilePeersAreNamed(t *testing.T) {
 	n.submit(0, tx)
 	n.net.RunFor(2 * interval)
 	good := w.shards[0].bundle(tx.ID, 1)
-	forged := *good
-	forged.Raw, forged.Segment = nil, chain.Segment{Dest: 1, Entries: []chain.Entry{{ID: tx.ID, Outcome: chain.Rejected}}}
-	n.net.Inject(1, 4, &BundleMsg{&forged}) // a path that leads elsewhere
-	// A header of its own making, whose path is right.
 	liar := w.tx([]coin{w.coin(0, 1)}, pay{w.wallet(1), 99})
 	tree := chain.OutcomeTree{{Dest: 1, Entries: []chain.Entry{{ID: liar.ID, Outcome: chain.Accepted}}}}
+	forged := chain.Bundle{Header: good.Header, Cert: good.Cert, Place: good.Place, Segment: tree[0], Txs: []chain.Tx{*liar}}
+	n.net.Inject(1, 4, &BundleMsg{&forged}) // a path that leads elsewhere
+	// A header of its own making, whose path is right.
 	block := &chain.Block{Header: good.Header, Cert: good.Cert}
 	block.Header.Outcomes = tree.Root()
 	n.net.Inject(2, 5, &BundleMsg{tree.Bundle(block, 0, []chain.Tx{*liar})})
@@ -328,7 +341,7 @@ func TestAFloodOfQueriesIsBounded(t *testing.T) {
 	n.submit(0, tx)
 	n.settle(2*patience, tx)
 	answers := 0
-	n.net.FilterOut(0, func(to sm.NodeID, m sm.Message) []sim.Parcel {
+	n.net.FilterOut(0, func(_ time.Time, to sm.NodeID, m sm.Message) []sim.Parcel {
 		answers++
 		return sim.Pass(to, m)
 	})

@@ -17,13 +17,21 @@ type TransferConfig struct {
 	// by their place.
 	Members []int
 	// Interval is how long to wait between two questions about a shard where
-	// nothing moves; it grows up to MaxInterval.
+	// nothing moves; it grows up to MaxInterval. 0 is the default.
 	Interval, MaxInterval time.Duration
 	// Timeout is how long an answer may take before another member is asked.
 	Timeout time.Duration
 	// First is the first member to ask in every shard, modulo their number.
 	First int
 }
+
+// Clients poll a shard where nothing moves at these intervals unless the
+// configuration says otherwise.
+const (
+	DefaultInterval    = 100 * time.Millisecond
+	DefaultMaxInterval = 5 * time.Second
+	DefaultTimeout     = 3 * time.Second
+)
 
 // Peer is one validator that a client can ask.
 type Peer struct {
@@ -66,7 +74,8 @@ type SubmitTx struct {
 }
 
 // Submitted answers a SubmitTx. Refused says that the validator would not take
-// it for the reason Err; otherwise an Err says that it did not answer.
+// it, for the reason Err, whose kind counts; an Err alone says that it did not
+// answer.
 type Submitted struct {
 	Peer
 	Refused bool
@@ -128,7 +137,7 @@ type Decisive struct {
 	Reason  string
 }
 
-// Done is delivered once, at the end.
+// Done is delivered once, at the end, after which nothing is asked any more.
 type Done struct {
 	Verdict Verdict
 	Reason  string
