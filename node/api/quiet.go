@@ -14,8 +14,9 @@ type quiet struct {
 	log logrus.FieldLogger
 	now func() time.Time
 
-	mu   sync.Mutex
-	seen map[quietKey]*quietEntry
+	mu    sync.Mutex
+	seen  map[quietKey]*quietEntry
+	swept time.Time
 }
 
 type quietKey struct{ reason, host string }
@@ -41,7 +42,10 @@ func (q *quiet) warn(reason, host, text string) {
 	key := quietKey{reason, host}
 	e := q.seen[key]
 	if e == nil && len(q.seen) >= quietKeys {
-		q.sweep(now)
+		if now.Sub(q.swept) >= quietEvery {
+			q.swept = now
+			q.sweep(now)
+		}
 		if len(q.seen) >= quietKeys {
 			key.host = "many hosts"
 			e = q.seen[key]

@@ -185,7 +185,12 @@ func (s *Server) guard(procedure string, g *gate, max int, timeout time.Duration
 		b, done, err := s.admit(w, r, g, max)
 		if err != nil {
 			m.refuse(err)
-			s.refuse(w, r, err)
+			s.note(r, err)
+			if s.errors.IsSupported(r) {
+				s.errors.Write(w, r, wireError(err))
+			} else {
+				writePlainError(w, err)
+			}
 			return
 		}
 		defer done()
@@ -227,17 +232,6 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, g *gate, max int)
 		g.leave()
 		s.bytes.give(b.taken)
 	}, nil
-}
-
-// refuse answers with an error in whatever protocol the client speaks.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	kind, text := describe(err)
-	s.quiet.warn(string(kind), remoteHost(r), r.URL.Path+" refused: "+text)
-	if s.errors.IsSupported(r) {
-		s.errors.Write(w, r, wireError(err))
-		return
-	}
-	writePlainError(w, err)
 }
 
 func remoteHost(r *http.Request) string { return hostOnly(r.RemoteAddr) }

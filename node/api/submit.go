@@ -14,8 +14,8 @@ import (
 
 // SubmitPath takes a POST whose body is the concatenated transactions and
 // nothing else. The answer is an encoded SubmitResponse, or an error as JSON
-// with kind, text and next_step. It does what the Submit call does for about
-// half of the cost, and the body goes to the backend without another copy.
+// with kind, text and next_step. It does what the Submit call does for a quarter
+// less, and the body goes to the backend without another copy.
 const SubmitPath = "/v1/submit"
 
 const (
@@ -29,7 +29,8 @@ func (s *Server) plainSubmit(w http.ResponseWriter, r *http.Request) {
 	b, done, err := s.admit(w, r, &s.submits, MaxSubmitBytes)
 	if err != nil {
 		m.refuse(err)
-		s.refuse(w, r, err)
+		s.note(r, err)
+		writePlainError(w, err)
 		return
 	}
 	defer done()
