@@ -88,7 +88,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(n.stats)
-	n.server, err = api.NewServer(api.Config{Listen: cfg.Node.API, Backend: n, Log: cfg.Log, Registry: registry})
+	n.server, err = api.NewServer(api.Config{Listen: cfg.Node.API, Backend: n, Prefix: cfg.Genesis.Prefix(), Log: cfg.Log, Registry: registry})
 	if err != nil {
 		n.lock.Release()
 		return nil, err
