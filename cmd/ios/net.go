@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"ios/chain"
+	"ios/node/api"
+	"ios/node/devnet"
+	"ios/node/faucet"
+)
+
+// network is a network that this command line talks to.
+type network struct {
+	*devnet.Network
+	api    *api.Network
+	params *chain.Params
+}
+
+func netFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().String("net", "devnet", "folder of the network: its genesis.toml names the validators")
+}
+
+// openNet reads the network that --net names. The validators' own
+// configurations, where they are in the folder, say where their APIs listen.
+func openNet(cmd *cobra.Command) (*network, error) {
+	dir, _ := cmd.Flags().GetString("net")
+	n, err := devnet.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	urls := make(map[chain.ValidatorID]string)
+	for i, home := range n.Homes {
+		if cfg, err := home.Load(); err == nil {
+			urls[chain.ValidatorID(i)] = "http://" + cfg.API
+		}
+	}
+	view, err := api.NewNetwork(n.Genesis, n.Members(), urls)
+	if err != nil {
+		return nil, err
+	}
+	return &network{Network: n, api: view, params: n.Genesis.Params()}, nil
+}
+
+func (n *network) faucet() (*faucet.Faucet, error) {
+	keys, err := n.Network.Faucet()
+	if err != nil {
+		return nil, err
+	}
+	return &faucet.Faucet{Keys: keys, Network: n.api, Params: n.params}, nil
+}

@@ -1,0 +1,217 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ios/chain"
+	"ios/node/api"
+)
+
+// batchMax is the number of transactions in one submission.
+const batchMax = 1000
+
+// job is a run of transactions of a lane that is to be submitted.
+type job struct {
+	from, to int  // within the lane
+	due      bool // the due times are set already
+}
+
+// sender submits the jobs of one lane, some at a time, to the validators of the
+// lane's shard in turn.
+type sender struct {
+	*tally
+	lane      int
+	endpoints []api.Endpoint
+	turn      atomic.Uint64
+	bad       []atomic.Int64 // by endpoint: not asked before, nanoseconds since start
+	jobs      chan job
+	wait      sync.WaitGroup
+
+	issued  atomic.Int64 // transactions handed to submissions
+	retried atomic.Int64
+	why     atomic.Pointer[error] // of the last refusal for good
+}
+
+func newSender(ctx context.Context, t *tally, lane, clients int, endpoints []api.Endpoint) *sender {
+	s := &sender{tally: t, lane: lane, endpoints: endpoints, bad: make([]atomic.Int64, len(endpoints)), jobs: make(chan job)}
+	for range clients {
+		s.wait.Go(func() {
+			for j := range s.jobs {
+				s.submit(ctx, j)
+			}
+		})
+	}
+	return s
+}
+
+// endpoint is the next validator in turn that did not fail lately.
+func (s *sender) endpoint() int {
+	now := s.now()
+	for range s.endpoints {
+		i := int(s.turn.Add(1) % uint64(len(s.endpoints)))
+		if s.bad[i].Load() <= now {
+			return i
+		}
+	}
+	return int(s.turn.Add(1) % uint64(len(s.endpoints)))
+}
+
+// passOver is how long a validator that failed is not asked.
+const passOver = 2 * time.Second
+
+// submit submits a job until every transaction of it is accepted or refused for
+// good, or ctx ends.
+func (s *sender) submit(ctx context.Context, j job) {
+	l := s.lanes[s.lane]
+	if !j.due {
+		now := s.now()
+		for i := j.from; i < j.to; i++ {
+			atomic.StoreInt64(&s.due[l.base+i], now)
+		}
+	}
+	s.issued.Add(int64(j.to - j.from))
+	raw := l.bytes(j.from, j.to)
+	var places []int // those that raw holds, when not all of the job
+	for start := time.Now(); ; {
+		at := s.endpoint()
+		res, err := s.endpoints[at].Submit(ctx, raw)
+		if ctx.Err() != nil {
+			return // the load was interrupted; nothing is known of these
+		}
+		if err != nil && !errors.Is(err, chain.ErrFull) {
+			s.bad[at].Store(s.now() + int64(passOver))
+		}
+		again := s.note(j, places, res, err, time.Since(start) > patience)
+		if len(again) == 0 {
+			return
+		}
+		s.retried.Add(int64(len(again)))
+		places, raw = again, s.gather(again)
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// note records what became of a submission and returns the places within the
+// lane that are to be submitted again. Late gives those up too.
+func (s *sender) note(j job, places []int, res api.SubmitResult, err error, late bool) (again []int) {
+	n := j.to - j.from
+	place := func(i int) int { return j.from + i }
+	if places != nil {
+		n, place = len(places), func(i int) int { return places[i] }
+	}
+	base := s.lanes[s.lane].base
+	refuse := func(i int, why error) {
+		s.why.Store(&why)
+		s.refuse(s.lane, base+place(i))
+	}
+	if err != nil {
+		for i := range n {
+			if late || !retryable(err) {
+				refuse(i, err)
+			} else {
+				again = append(again, place(i))
+			}
+		}
+		return again
+	}
+	next := 0
+	for i := range n {
+		if next < len(res.Refused) && res.Refused[next].Index == i {
+			if r := &res.Refused[next]; late || !noRoom(r.Kind) {
+				refuse(i, r.Err())
+			} else {
+				again = append(again, place(i))
+			}
+			next++
+			continue
+		}
+		atomic.OrUint32(&s.marks[base+place(i)], markAccepted)
+	}
+	return again
+}
+
+func retryable(err error) bool {
+	for _, k := range []chain.ErrorKind{chain.ErrFull, chain.ErrNotReady, api.ErrBusy, api.ErrStopping, api.ErrUnreachable, api.ErrInternal} {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// gather copies transactions of the lane that do not stand together.
+func (s *sender) gather(places []int) []byte {
+	l := s.lanes[s.lane]
+	raw := make([]byte, 0, len(places)*l.size)
+	for _, i := range places {
+		raw = append(raw, l.bytes(i, i+1)...)
+	}
+	return raw
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// closedLoop hands out jobs as fast as the window allows, until it is closed or
+// nothing is left. It returns the number handed out.
+func (s *sender) closedLoop(size int) int {
+	l, f := s.lanes[s.lane], &s.flights[s.lane]
+	at := 0
+	for at < l.count {
+		n := min(size, l.count-at)
+		if !f.enter(n) {
+			break
+		}
+		s.jobs <- job{from: at, to: at + n}
+		at += n
+	}
+	return at
+}
+
+// tick is how often an open loop submits.
+const tick = 10 * time.Millisecond
+
+// openLoop hands out jobs at a rate until ctx ends or nothing is left. Each
+// transaction is due at its own moment; late ones keep theirs.
+func (s *sender) openLoop(ctx context.Context, rate float64, size int) int {
+	l, f := s.lanes[s.lane], &s.flights[s.lane]
+	begin := s.now()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	at := 0
+	for at < l.count {
+		want := min(int(float64(s.now()-begin)*rate/1e9), l.count)
+		for at < want {
+			n := min(size, want-at)
+			for i := at; i < at+n; i++ {
+				atomic.StoreInt64(&s.due[l.base+i], begin+int64(float64(i)/rate*1e9))
+			}
+			// The window only keeps a network that is too slow from being flooded.
+			if !f.enter(n) {
+				return at
+			}
+			s.jobs <- job{from: at, to: at + n, due: true}
+			at += n
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return at
+		}
+	}
+	return at
+}
+
+// close ends the sender after the jobs that it has.
+func (s *sender) close() {
+	close(s.jobs)
+	s.wait.Wait()
+}
