@@ -223,10 +223,7 @@ func (n *Node) at(height uint64) error {
 	if !n.view.serving() {
 		return chain.Rule(chain.ErrNotReady, "the validator is %s; see its status", n.view.phase())
 	}
-	n.view.mu.Lock()
-	tip := n.view.height
-	n.view.mu.Unlock()
-	switch {
+	switch tip := n.disk.tip.Load(); {
 	case height == 0:
 		return chain.Rule(api.ErrNotFound, "blocks begin at height 1")
 	case height > tip:

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"ios/chain"
 	"ios/chain/store"
@@ -24,6 +25,7 @@ type disk struct {
 
 	entries chan indexEntry
 	indexed sync.WaitGroup
+	tip     atomic.Uint64 // height up to which blocks and outcomes can be read
 }
 
 // indexEntry is what the indexer puts into the index: a record and its place.
@@ -128,6 +130,7 @@ func (d *disk) enter(e indexEntry) {
 	case validator.RecordOutcomes:
 		if o, err := validator.DecodeOutcomes(raw); err == nil {
 			_ = store.AddBlock(d.ids, o.Height, recordedIDs(o.Tree))
+			d.tip.Store(o.Height)
 		}
 	}
 	d.index.Advance(e.off)

@@ -54,6 +54,9 @@ func (n *Node) find(k known, id chain.TxID) (*place, error) {
 		return nil, err
 	}
 	for _, h := range heights {
+		if h > n.disk.tip.Load() {
+			continue // final, and about to be on disk
+		}
 		b, _, err := n.disk.block(h)
 		if err != nil {
 			return nil, kinds(err)
@@ -92,7 +95,7 @@ func (n *Node) Outcome(ctx context.Context, id chain.TxID, proof bool) (out api.
 		if out.State == api.StateAborted {
 			out.Reason = "another shard rejected it; the inputs are back"
 		}
-	case k.pending:
+	case k.pending, k.cross:
 		out.State = api.StatePending
 	default:
 		s, ok := n.skipped.find(id)

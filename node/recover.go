@@ -61,6 +61,7 @@ func (n *Node) recover(ctx context.Context) (*validator.Core, error) {
 	p := core.Point()
 	n.snap.last = r.from
 	n.view.restored(p.Height)
+	n.disk.tip.Store(r.told)
 	n.log.Infof("replayed %d blocks with %d records of the log onto the state of height %d in %v; the last final block is %d (%s)",
 		p.Height-r.height, len(r.records), r.height, time.Since(begin).Round(time.Millisecond), p.Height, p.Hash.Short())
 	return core, nil
