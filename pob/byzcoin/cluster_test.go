@@ -81,6 +81,7 @@ type cluster struct {
 	status  map[sm.NodeID]Status
 	authored,
 	refused int
+	chaotic bool // the network may be at fault
 }
 
 type options struct {
@@ -147,6 +148,9 @@ func newCluster(t testing.TB, size int, o options) *cluster {
 			m, err := Restore(cfg, nil, records)
 			if err != nil {
 				c.t.Fatalf("seed %d: node %d does not restart: %v", o.seed, id, err)
+			}
+			if !c.shirks[id] {
+				c.recorded(id, records)
 			}
 			if o.quorum != 0 {
 				m.q = o.quorum
@@ -283,13 +287,35 @@ func (c *cluster) delivered(id sm.NodeID, v any) {
 		c.views[id] = v.View
 	case Misbehaviour:
 		c.faults = append(c.faults, v)
-		if !c.shirks[v.Who] && !c.shirks[id] {
+		if !c.shirks[v.Who] && !c.shirks[id] && !(v.What == FaultLeftOut && c.chaotic) {
 			c.net.Fail(fmt.Errorf("node %d accuses honest %d: %s: %s", id, v.Who, v.What, v.Cause))
 		}
 	case Status:
 		c.status[id] = v
 		if v.Phase == Halted && !c.shirks[id] && !c.apps[id].lies {
 			c.net.Fail(fmt.Errorf("node %d halted: %s", id, v.Reason))
+		}
+	}
+}
+
+// recorded are blocks that became final just before a crash, when nothing was
+// delivered any more.
+func (c *cluster) recorded(id sm.NodeID, records []sm.Persist) {
+	stored := map[chain.Hash]*chain.Body{}
+	for _, p := range records {
+		switch p.Kind {
+		case RecordBody, RecordPulled:
+			b, err := chain.DecodeBody(p.Data)
+			must(c.t, err)
+			stored[b.Hash] = b
+		case RecordFinal:
+			b, err := chain.DecodeBlock(p.Data)
+			must(c.t, err)
+			var bodies []*chain.Body
+			for _, ref := range b.Refs {
+				bodies = append(bodies, stored[ref.Hash])
+			}
+			c.final(id, Final{Block: b, Bodies: bodies})
 		}
 	}
 }

@@ -66,13 +66,14 @@ type Authored struct {
 }
 
 // Held is delivered when a quorum has acked our body: it will be ordered, and
-// clients may be told so.
+// clients may be told so. It is delivered again after a restart.
 type Held struct {
 	Number uint64
 	Hash   chain.Hash
 }
 
-// Final is delivered when a block became final.
+// Final is delivered when a block became final. A crash may come between the
+// block's record and the Deliver: after a restart the runner finds it in the log.
 type Final struct {
 	Block  *chain.Block
 	Bodies []*chain.Body
@@ -96,7 +97,7 @@ const (
 	FaultTwoProposals Fault = "two_proposals"       // signed two blocks for one height and view
 	FaultProposal     Fault = "invalid_proposal"    // signed a proposal that breaks a rule
 	FaultOutcome      Fault = "wrong_outcome"       // signed a proposal with a root that is not ours
-	FaultLeftOut      Fault = "left_out"            // left out a body that was insisted on
+	FaultLeftOut      Fault = "left_out"            // left out a body that was insisted on; after an outage this may be the network's fault
 	FaultShare        Fault = "wrong_share"         // sent a share that does not verify
 	FaultCertificate  Fault = "wrong_certificate"   // sent a certificate that does not verify
 	FaultViewChange   Fault = "invalid_view_change" // sent a view change or new view that does not verify

@@ -2,6 +2,7 @@ package byzcoin
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"ios/chain"
@@ -191,22 +192,23 @@ func (m *Machine) tellStatus() {
 	case m.joined > m.view:
 		s.Phase, s.Reason = Waiting, "changing the view: "+m.status.cause
 	}
-	if m.status.ever && s.Phase == m.status.told.Phase && s.Reason == m.status.told.Reason {
+	if missing {
+		s.WaitsFor = m.silent(s.Phase)
+	}
+	if m.status.ever && s.Phase == m.status.told.Phase && s.Reason == m.status.told.Reason && slices.Equal(s.WaitsFor, m.status.told.WaitsFor) {
 		return
 	}
 	s.Height, s.View, s.Leader = m.height, m.view, m.Leader()
-	if missing {
-		s.WaitsFor = m.silent()
-	}
 	m.status.told, m.status.ever = s, true
 	m.deliver(s)
 }
 
-// silent are the members that were not heard of lately.
-func (m *Machine) silent() []chain.ValidatorID {
+// silent are the members that were not heard of lately, or since we started.
+func (m *Machine) silent(phase Phase) []chain.ValidatorID {
 	var ids []chain.ValidatorID
 	for seat := range m.peers {
-		if seat != m.me && m.now.Sub(m.peers[seat].heard) > 2*m.cfg.Policy.StatusInterval {
+		p := &m.peers[seat]
+		if seat != m.me && (phase == Syncing && !p.answered || phase == Waiting && m.now.Sub(p.heard) > 2*m.cfg.Policy.StatusInterval) {
 			ids = append(ids, m.cfg.Members[seat])
 		}
 	}

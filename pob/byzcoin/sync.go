@@ -140,9 +140,11 @@ func (m *Machine) onFetch(from sm.NodeID, p *peer, f *Fetch) {
 }
 
 func (m *Machine) onSyncReply(seat int, s *SyncReply) {
-	i := slices.IndexFunc(m.sync.out, func(f fetch) bool { return f.seat == seat })
+	i := slices.IndexFunc(m.sync.out, func(f fetch) bool {
+		return f.seat == seat && (len(s.Blocks) == 0 || s.Blocks[0].Block.Header.Height == f.from)
+	})
 	if i < 0 {
-		return // it took too long
+		return // it took too long, or is repeated
 	}
 	f := m.sync.out[i]
 	m.sync.out = slices.Delete(m.sync.out, i, i+1)
@@ -150,15 +152,14 @@ func (m *Machine) onSyncReply(seat int, s *SyncReply) {
 		m.avoid(seat)
 		return
 	}
-	for i := range s.Blocks {
-		if i >= f.count || s.Blocks[i].Block.Header.Height != f.from+uint64(i) {
-			m.accuse(seat, FaultSync, true, nil, "sent other blocks than those asked for")
+	for i := range s.Blocks[:min(len(s.Blocks), f.count)] {
+		h := s.Blocks[i].Block.Header.Height
+		if h != f.from+uint64(i) {
+			m.accuse(seat, FaultSync, true, nil, "sent block %d in the place of block %d", h, f.from+uint64(i))
 			m.avoid(seat)
-			return
+			break
 		}
-	}
-	for i := range s.Blocks {
-		if s.Blocks[i].Block.Header.Height > m.height {
+		if h > m.height {
 			m.sync.got = append(m.sync.got, fetched{s.Blocks[i], seat})
 		}
 	}
@@ -222,6 +223,5 @@ func (m *Machine) applyBlock(b fetched) error {
 		}
 	}
 	m.finalize(b.Block, hash, b.Bodies, true)
-	m.checkSynced()
 	return nil
 }

@@ -246,6 +246,7 @@ func (m *Machine) finalize(b *chain.Block, hash chain.Hash, bodies []*chain.Body
 	for i := range b.Refs {
 		m.ackRun(m.seats[b.Refs[i].Author])
 	}
+	m.checkSynced()
 	return true
 }
 
