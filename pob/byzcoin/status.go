@@ -187,7 +187,7 @@ func (m *Machine) tellStatus() {
 		s.Phase, s.Reason, missing = Syncing, fmt.Sprintf("waiting until %d of %d members have answered and none is ahead", m.q, m.s), true
 	case m.best != nil && m.best.Height > m.height+2 && len(m.sync.out) > 0:
 		s.Phase, s.Reason = Syncing, "fetching final blocks"
-	case m.joined > m.view && m.now.Sub(m.status.progress) > m.cfg.Policy.ViewTimeout && m.wishes(m.joined) < m.q:
+	case m.joined > m.view && m.now.Sub(m.status.progress) > m.cfg.Policy.ViewTimeout && m.left(m.joined) < m.q:
 		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s), true
 	case m.joined > m.view:
 		s.Phase, s.Reason = Waiting, "changing the view: "+m.status.cause

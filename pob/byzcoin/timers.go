@@ -74,7 +74,7 @@ func (m *Machine) armTimers() {
 	m.armStatus()
 	counting := m.me >= 0 && m.status.synced && !m.status.halted
 	if m.joined > m.view {
-		counting = counting && m.wishes(m.joined) >= m.q
+		counting = counting && m.left(m.joined) >= m.q
 	} else {
 		counting = counting && m.working()
 	}

@@ -77,6 +77,19 @@ func (m *Machine) wishes(view uint64) int {
 	return n
 }
 
+// left counts the members that wish for the view or a higher one. A quorum of
+// them has left all views below, so that waiting for the view is timed, also when
+// some have given up on it already.
+func (m *Machine) left(view uint64) int {
+	n := 0
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && v.Change.View >= view {
+			n++
+		}
+	}
+	return n
+}
+
 func (m *Machine) onViewChange(from int, v *ViewChange) {
 	c := &v.Change
 	if int(c.Seat) != from {
