@@ -68,7 +68,7 @@ func fundOnce(ctx context.Context, f *faucet.Faucet, s *streams, shard chain.Sha
 		}
 		p := &payment{Tx: t, what: todo[0]}
 		payments[t.ID], order = p, append(order, p)
-		w.add(t.ID, f.Params.Involved(t))
+		w.add(f.Params, t)
 		purse, todo = purse[used:], todo[1:]
 	}
 	s.tell(w)
@@ -78,7 +78,7 @@ func fundOnce(ctx context.Context, f *faucet.Faucet, s *streams, shard chain.Sha
 			if !errors.As(err, &rule) {
 				return nil, err
 			}
-			w.end(p.ID, skipped)
+			w.end(p.ID, refused)
 		}
 	}
 	if err := w.settle(ctx, patience); err != nil {

@@ -191,12 +191,12 @@ func (s *sender) openLoop(ctx context.Context, rate float64, size int) int {
 		want := min(int(float64(s.now()-begin)*rate/1e9), l.count)
 		for at < want {
 			n := min(size, want-at)
-			for i := at; i < at+n; i++ {
-				atomic.StoreInt64(&s.due[l.base+i], begin+int64(float64(i)/rate*1e9))
-			}
 			// The window only keeps a network that is too slow from being flooded.
 			if !f.enter(n) {
 				return at
+			}
+			for i := at; i < at+n; i++ {
+				atomic.StoreInt64(&s.due[l.base+i], begin+int64(float64(i)/rate*1e9))
 			}
 			s.jobs <- job{from: at, to: at + n, due: true}
 			at += n

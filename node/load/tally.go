@@ -114,8 +114,8 @@ func (t *tally) block(shard chain.ShardID, ev *api.BlockEvent) {
 		}
 	}
 	for i := range ev.Skipped.Len() {
-		id, _ := ev.Skipped.At(i)
-		if place := t.table.find(&id); place >= 0 {
+		id, reason := ev.Skipped.At(i)
+		if place := t.table.find(&id); place >= 0 && unapplied(reason, 1) {
 			t.mark(place, markSkipped)
 			t.leave(place, &sums[t.lane(place)])
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"ios/atomix"
 	"ios/chain"
 	"ios/node/api"
 )
@@ -18,6 +19,7 @@ const (
 	committed        // in every shard that it involves
 	aborted          // rejected or aborted in one
 	skipped          // a block listed it and could not apply it
+	refused          // validators refused it for good
 )
 
 // waiter is a sink that waits for single transactions. It suits some thousands
@@ -30,17 +32,32 @@ type waiter struct {
 	moved chan struct{} // has an element when something ended
 }
 
-type waited struct{ missing chain.Shards }
+type waited struct {
+	missing chain.Shards
+	sources int // shards that hold an input
+}
+
+// unapplied reports whether a skip is the end of a transaction with its inputs
+// in that many shards. Where they are in several, another shard may have locked
+// its part: then there will be an outcome.
+func unapplied(reason byte, sources int) bool {
+	switch atomix.Skip(reason) {
+	case atomix.SkipMissing, atomix.SkipLocked, atomix.SkipClaim, atomix.SkipExpired, atomix.SkipWrongShard:
+		return sources == 1
+	}
+	return false // the shard has its answer, or the entry was about another one's
+}
 
 func newWaiter(ended func(chain.TxID, ending)) *waiter {
 	return &waiter{open: make(map[chain.TxID]*waited), ended: ended, moved: make(chan struct{}, 1)}
 }
 
 // add waits for a transaction, which must not have been submitted yet.
-func (w *waiter) add(id chain.TxID, involved chain.Shards) {
+func (w *waiter) add(p *chain.Params, t *chain.Tx) {
+	in := p.InputShards(t)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.open[id] = &waited{involved}
+	w.open[t.ID] = &waited{p.Involved(t), len(in.List())}
 }
 
 // end ends a transaction that will never be in a block.
@@ -82,8 +99,10 @@ func (w *waiter) block(shard chain.ShardID, ev *api.BlockEvent) {
 		}
 	}
 	for i := range ev.Skipped.Len() {
-		id, _ := ev.Skipped.At(i)
-		w.endLocked(id, skipped)
+		id, reason := ev.Skipped.At(i)
+		if t, ok := w.open[id]; ok && unapplied(reason, t.sources) {
+			w.endLocked(id, skipped)
+		}
 	}
 }
 
