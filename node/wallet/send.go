@@ -1,0 +1,225 @@
+package wallet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ios/chain"
+)
+
+// Prepared is a signed transfer that the journal holds and nobody else has
+// seen yet.
+type Prepared struct {
+	Tx     *chain.Tx
+	To     chain.Address
+	Amount uint64
+	Fee    uint64
+	Change uint64
+	Shards []chain.ShardID // that it involves
+}
+
+// Prepare builds and signs a transfer of amount to the address and writes it to
+// the journal. A fee of zero stands for the network's least. Nothing is sent:
+// Track does that.
+func (w *Wallet) Prepare(ctx context.Context, r *Remote, to string, amount, fee uint64) (*Prepared, error) {
+	address, err := chain.ParseAddress(w.network.Prefix, to)
+	if err != nil {
+		return nil, err
+	}
+	if fee == 0 {
+		fee = r.Params.MinFee
+	}
+	p := &Payment{To: address, Amount: amount, Fee: fee}
+	total, err := p.total(r.Params)
+	if err != nil {
+		return nil, err
+	}
+	sel, err := w.choose(ctx, r, p, total)
+	if errors.Is(err, ErrInsufficient) {
+		// Coins of a transfer that was given up are free again.
+		if ended, serr := w.Settle(ctx, r); serr == nil && ended > 0 {
+			sel, err = w.choose(ctx, r, p, total)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	shards := sel.shards(p, w.network.Shards)
+	epoch, err := r.Epoch(ctx, shards)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := build(r.Params, p, sel, epoch+chain.ExpiryAhead, w.key)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Params.CheckTx(tx, epoch); err != nil {
+		return nil, fmt.Errorf("the transaction that was built breaks a rule: %w", err)
+	}
+	err = w.journal.append(&line{Tx: tx.Raw, ID: tx.ID, Time: time.Now(), To: to, Amount: amount, Fee: fee})
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{Tx: tx, To: address, Amount: amount, Fee: fee, Change: sel.Change, Shards: shards}, nil
+}
+
+// shards are those that a payment from the selection involves.
+func (s *Selection) shards(p *Payment, shards int) []chain.ShardID {
+	var m chain.Shards
+	m.Add(p.To.Shard(shards))
+	for i := range s.Coins {
+		m.Add(s.Coins[i].Owner.Shard(shards))
+	}
+	return m.List()
+}
+
+// choose selects coins that no unfinished transfer spends. If they are not
+// enough while a shard could not be asked, that is said.
+func (w *Wallet) choose(ctx context.Context, r *Remote, p *Payment, total uint64) (*Selection, error) {
+	spoken, err := w.spoken()
+	if err != nil {
+		return nil, err
+	}
+	var coins []Coin
+	var unknown []string
+	var outgoing uint64
+	for _, h := range w.holdings(ctx, r) {
+		if h.err != nil {
+			unknown = append(unknown, fmt.Sprintf("shard %d: %s", h.Shard, h.Reason))
+		}
+		for _, c := range h.coins {
+			if spoken[c.OutPoint] {
+				outgoing += c.Amount
+			} else {
+				coins = append(coins, c)
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sel, err := Select(coins, total, p.To.Shard(w.network.Shards), w.network.Shards, MaxInputs)
+	if err == nil {
+		return &sel, nil
+	}
+	if len(unknown) > 0 && errors.Is(err, ErrInsufficient) {
+		return nil, chain.Rule(ErrBalance, "what is known is not enough (%v), and a part of the balance is unknown: %s; try again when it can be asked", err, strings.Join(unknown, "; "))
+	}
+	if outgoing > 0 && errors.Is(err, ErrInsufficient) {
+		return nil, chain.Rule(ErrInsufficient, "%s; %d more is in unfinished transfers: wait for them, or track them", text(err), outgoing)
+	}
+	return nil, err
+}
+
+func text(err error) string {
+	var rule *chain.RuleError
+	if errors.As(err, &rule) {
+		return rule.Text
+	}
+	return err.Error()
+}
+
+// spoken are the coins that unfinished transfers of the journal spend.
+func (w *Wallet) spoken() (map[chain.OutPoint]bool, error) {
+	sent, err := w.journal.read()
+	if err != nil {
+		return nil, err
+	}
+	params := chain.NewParams(w.network.Chain, w.network.Prefix, w.network.Shards, 0)
+	spoken := make(map[chain.OutPoint]bool)
+	for _, s := range sent {
+		if !s.Open() {
+			continue
+		}
+		t, err := params.DecodeTx(s.raw)
+		if err != nil {
+			return nil, chain.Rule(ErrDamaged, "transfer %s in the journal: %v", s.ID, err)
+		}
+		for i := range t.Inputs {
+			spoken[t.Inputs[i].OutPoint] = true
+		}
+	}
+	return spoken, nil
+}
+
+// Send prepares a transfer and brings it to its end. When it fails after the
+// transfer was prepared, the result has the id by which Track goes on.
+func (w *Wallet) Send(ctx context.Context, r *Remote, to string, amount, fee uint64, hear Hear) (Result, error) {
+	p, err := w.Prepare(ctx, r, to, amount, fee)
+	if err != nil {
+		return Result{}, err
+	}
+	return w.finish(ctx, r, p.Tx, hear)
+}
+
+// Submit prepares a transfer and hands it to every shard that holds an input.
+// It returns once each has accepted it: its end is left to the shards, or to
+// Track.
+func (w *Wallet) Submit(ctx context.Context, r *Remote, to string, amount, fee uint64) (*Prepared, error) {
+	p, err := w.Prepare(ctx, r, to, amount, fee)
+	if err != nil {
+		return nil, err
+	}
+	inputs := r.Params.InputShards(p.Tx)
+	for _, s := range inputs.List() {
+		if err := r.submit(ctx, s, p.Tx); err != nil {
+			return p, fmt.Errorf("handing transfer %s to shard %d: %w; it is in the journal: track it", p.Tx.ID, s, err)
+		}
+	}
+	return p, nil
+}
+
+// Track goes on with a transfer until it ends, from the journal or, if it was
+// sent elsewhere, from whichever shard knows it.
+func (w *Wallet) Track(ctx context.Context, r *Remote, id chain.TxID, hear Hear) (Result, error) {
+	t, err := w.Find(ctx, r, id)
+	if err != nil {
+		return Result{ID: id}, err
+	}
+	return w.finish(ctx, r, t, hear)
+}
+
+// Find gets a transaction from the journal or from the network.
+func (w *Wallet) Find(ctx context.Context, r *Remote, id chain.TxID) (*chain.Tx, error) {
+	s, err := w.sent(id)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		return r.Params.DecodeTx(s.raw)
+	}
+	return r.FetchTx(ctx, id)
+}
+
+// sent finds a transfer in the journal; nil if it is not there.
+func (w *Wallet) sent(id chain.TxID) (*Sent, error) {
+	all, err := w.journal.read()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if s.ID == id {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
+// finish tracks a transaction and notes its end, if it is the wallet's own.
+func (w *Wallet) finish(ctx context.Context, r *Remote, t *chain.Tx, hear Hear) (Result, error) {
+	res, err := r.Track(ctx, t, hear)
+	if err != nil {
+		return res, err
+	}
+	s, err := w.sent(t.ID)
+	if err != nil || s == nil || s.Verdict == res.Verdict {
+		return res, err
+	}
+	return res, w.journal.append(&line{ID: t.ID, Time: time.Now(), Verdict: res.Verdict, Reason: res.Reason})
+}
+
+// History are the transfers that were sent from this directory, oldest first.
+func (w *Wallet) History() ([]*Sent, error) { return w.journal.read() }
