@@ -14,12 +14,15 @@ import (
 
 // received is the transport's handler: it decodes off the loop.
 func (n *Node) received(from chain.ValidatorID, payload []byte) {
+	<-n.wired
 	msg, err := validator.Decode(n.net.params, payload)
 	if err != nil {
 		n.misbehaved(from, fmt.Errorf("a message that does not decode: %w", err), true)
 		return
 	}
-	n.post(sm.Receive{From: from, Msg: msg})
+	if n.inbox.take(from, len(payload)) {
+		n.post(inbound{sm.Receive{From: from, Msg: msg}, len(payload)})
+	}
 }
 
 // misbehaved logs what a peer did and, if it is bad enough, cuts it off.

@@ -29,6 +29,9 @@ type Config struct {
 	DataDir string
 	Log     *logrus.Logger
 	Version string
+	// Idle is called when the shard has made no block for a while after a time of
+	// work: a good moment to give memory back. It must be brief. It may be nil.
+	Idle func()
 	// Transport makes the connections to the other validators. Nil means onet.
 	Transport func(Handler) (Transport, error)
 }
@@ -48,6 +51,8 @@ type Node struct {
 	read  *reader
 
 	events chan sm.Event
+	inbox  *inbox
+	wired  chan struct{} // closed when wire is set
 	tasks  chan func()
 	timers *timers
 	view   *view
@@ -67,6 +72,9 @@ const (
 	taskQueue  = 1024
 )
 
+// idleAfter is how long a shard makes no block until it counts as idle.
+const idleAfter = 10 * time.Second
+
 // Open locks the data directory, begins to serve clients and prepares a node.
 // Run does the rest.
 func Open(cfg Config) (*Node, error) {
@@ -78,6 +86,7 @@ func Open(cfg Config) (*Node, error) {
 		cfg: cfg, net: net, started: time.Now(),
 		log:    cfg.Log.WithFields(logrus.Fields{"validator": cfg.Node.Name, "shard": net.shard}),
 		events: make(chan sm.Event, eventQueue), tasks: make(chan func(), taskQueue),
+		inbox: newInbox(), wired: make(chan struct{}),
 		timers: newTimers(), done: make(chan struct{}), failed: make(chan error, 1),
 		skipped: newSkippedTxs(),
 	}
@@ -128,6 +137,7 @@ func (n *Node) run(ctx context.Context) (err error) {
 	if n.wire, err = n.connect(); err != nil {
 		return err
 	}
+	close(n.wired)
 	defer func() { err = errors.Join(err, n.wire.Close()) }()
 	return n.loop(ctx)
 }
@@ -170,21 +180,33 @@ func (n *Node) ask(ctx context.Context, read func()) error {
 
 // loop feeds the machine until ctx ends.
 func (n *Node) loop(ctx context.Context) error {
+	defer n.inbox.close()
 	defer close(n.done)
 	n.step(validator.Start{})
 	n.view.began()
 	wake := time.NewTimer(time.Hour)
 	defer wake.Stop()
+	rest := time.NewTicker(idleAfter)
+	defer rest.Stop()
+	restedAt := n.core.State().Height()
+	lastSeen := restedAt
 	for {
 		if at, ok := n.timers.next(); ok {
 			wake.Reset(time.Until(at))
 		}
 		select {
 		case ev := <-n.events:
-			n.step(ev)
+			n.consume(ev)
 		case task := <-n.tasks:
 			task()
 		case <-wake.C:
+		case <-rest.C:
+			height := n.core.State().Height()
+			if height == lastSeen && height != restedAt && n.cfg.Idle != nil {
+				n.cfg.Idle()
+				restedAt = height
+			}
+			lastSeen = height
 		case err := <-n.failed:
 			return err
 		case <-ctx.Done():
@@ -199,6 +221,15 @@ func (n *Node) loop(ctx context.Context) error {
 			n.step(sm.Fire{Key: key})
 		}
 	}
+}
+
+func (n *Node) consume(ev sm.Event) {
+	if in, ok := ev.(inbound); ok {
+		n.step(in.Receive)
+		n.inbox.give(in.From, in.size)
+		return
+	}
+	n.step(ev)
 }
 
 func (n *Node) step(ev sm.Event) {
