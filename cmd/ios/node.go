@@ -81,7 +81,8 @@ genesis file with "ios genesis make".`,
 }
 
 func newNodeStart() *cobra.Command {
-	return &cobra.Command{
+	var profile string
+	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Run the validator until it is interrupted",
 		Args:  noArgs,
@@ -115,9 +116,18 @@ func newNodeStart() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if profile != "" {
+				stop, err := serveProfiles(profile)
+				if err != nil {
+					return err
+				}
+				defer stop()
+			}
 			return n.Run(cmd.Context())
 		},
 	}
+	cmd.Flags().StringVar(&profile, "profile", "", "host:port to serve Go's profiles at (/debug/pprof); keep it on loopback")
+	return cmd
 }
 
 // newLogger writes lines of key=value to standard error.
