@@ -1,0 +1,54 @@
+# Everything here needs go, make and git only. With a C compiler the tests run
+# with the race detector.
+GO      ?= go
+RACE    := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
+PKGS    := ./...
+FUZZ    ?= 10m
+SEEDS   ?= 1000
+DEVNET  ?= /tmp/ios-bench
+
+export CGO_ENABLED = 0
+
+.PHONY: all demo test bench lint soak fuzz clean
+
+# The program, in bin/ios.
+all:
+	$(GO) build -o bin/ios ./cmd/ios
+
+# Two shards of four, wallets, a transfer across shards, a validator lost and
+# back, an abort with refund. About a minute.
+demo: all
+	bin/ios demo
+
+# Every test. Without a C compiler it says so, and does without -race.
+test:
+	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -count=1 -timeout 10m $(PKGS)
+
+# Benchmarks beside the code, then a network of real processes against the
+# floor of the cost model. Takes minutes; close other programs first.
+bench: all
+	$(GO) test -run '^$$' -bench . -benchtime 1s $(PKGS)
+	bin/ios bench
+
+lint:
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+	  if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet $(PKGS)
+	@if command -v staticcheck >/dev/null 2>&1; then echo staticcheck $(PKGS); staticcheck $(PKGS); \
+	  else echo "staticcheck is not installed: skipped"; fi
+
+# Simulated networks under every fault, many seeds; then kill -9 under load.
+soak:
+	IOS_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 ./internal/sim/... ./pob/... ./atomix/... ./node/validator/...
+	IOS_SOAK=1 $(GO) test -count=1 -timeout 0 ./internal/e2e/... ./cmd/ios/...
+
+# Every decoder, one after the other, FUZZ each.
+fuzz:
+	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZ) $$pkg; \
+	  done; done
+
+clean:
+	rm -rf bin
