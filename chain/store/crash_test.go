@@ -74,7 +74,7 @@ func life(t *testing.T, fs *memFS, r *rand.Rand, first int) (acked, tried []Reco
 // random, full or failing before that, keeps all that was acknowledged, in
 // order and without a hole, over many lives.
 func TestLogSurvivesPowerCuts(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(250) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		fs := newMemFS()
 		var kept []Record // what must be there

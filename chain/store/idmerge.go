@@ -240,8 +240,11 @@ type mergeInput struct {
 
 func (m *mergeInput) fetch() (err error) {
 	for len(m.entries) == 0 && m.page < m.pages() {
-		if m.scratch, err = m.read(m.page, m.buf, m.scratch[:0]); err != nil {
+		if _, err = m.read(m.page, m.buf); err != nil {
 			return err
+		}
+		if m.scratch, err = m.decodePage(m.page, m.buf, m.scratch[:0]); err != nil {
+			return m.damaged(m.page, err)
 		}
 		m.entries = m.scratch
 		m.page++

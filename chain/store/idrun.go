@@ -57,16 +57,19 @@ func parseRunHead(b []byte) (h runHead, err error) {
 
 // pageSum is the checksum of a page's content.
 func (h runHead) pageSum(page uint64, content []byte) uint32 {
-	b := h.encode()[8:runHeadSize]
-	b = binary.BigEndian.AppendUint64(b, page)
-	return crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, content)
+	var b [32]byte
+	binary.BigEndian.PutUint64(b[0:], h.from)
+	binary.BigEndian.PutUint64(b[8:], h.to)
+	binary.BigEndian.PutUint64(b[16:], h.count)
+	binary.BigEndian.PutUint64(b[24:], page)
+	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, content)
 }
 
 // inPage is how many entries a page has.
 func (h runHead) inPage(page uint64) int { return int(min(h.count-page*runEntries, runEntries)) }
 
-// decodePage checks a page and appends its entries.
-func (h runHead) decodePage(page uint64, b []byte, list []idEntry) ([]idEntry, error) {
+// checkPage checks a page against its checksum and gives its entries' bytes.
+func (h runHead) checkPage(page uint64, b []byte) (entries []byte, err error) {
 	if len(b) != runPage || page >= h.pages() {
 		return nil, errors.New("not a page")
 	}
@@ -74,10 +77,25 @@ func (h runHead) decodePage(page uint64, b []byte, list []idEntry) ([]idEntry, e
 	if h.pageSum(page, content) != binary.BigEndian.Uint32(b[runPage-4:]) {
 		return nil, errors.New("wrong checksum")
 	}
-	n := h.inPage(page)
-	last := idEntry{}
-	for i := range n {
-		e := idEntry{binary.BigEndian.Uint64(content[i*runEntry:]), binary.BigEndian.Uint32(content[i*runEntry+8:])}
+	return content[:h.inPage(page)*runEntry], nil
+}
+
+// entryAt reads the i-th of a page's entries.
+func entryAt(entries []byte, i int) idEntry {
+	b := entries[i*runEntry:][:runEntry]
+	return idEntry{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])}
+}
+
+// decodePage checks all that there is to check of a page and appends its
+// entries.
+func (h runHead) decodePage(page uint64, b []byte, list []idEntry) ([]idEntry, error) {
+	entries, err := h.checkPage(page, b)
+	if err != nil {
+		return nil, err
+	}
+	var last idEntry
+	for i := range len(entries) / runEntry {
+		e := entryAt(entries, i)
 		if i > 0 && compareIDs(last, e) >= 0 {
 			return nil, errors.New("entries out of order")
 		}
@@ -86,8 +104,10 @@ func (h runHead) decodePage(page uint64, b []byte, list []idEntry) ([]idEntry, e
 		}
 		list, last = append(list, e), e
 	}
-	if strings.Trim(string(content[n*runEntry:]), "\x00") != "" {
-		return nil, errors.New("something behind the entries")
+	for _, c := range b[len(entries) : runPage-4] {
+		if c != 0 {
+			return nil, errors.New("something behind the entries")
+		}
 	}
 	return list, nil
 }
@@ -214,14 +234,18 @@ func (r *run) load(from, to uint64) error {
 	return nil
 }
 
-// read reads a page.
-func (r *run) read(page uint64, buf []byte, list []idEntry) ([]idEntry, error) {
+// read reads and checks a page into buf and gives its entries' bytes.
+func (r *run) read(page uint64, buf []byte) (entries []byte, err error) {
 	if _, err := r.file.ReadAt(buf, int64(1+page)*runPage); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", r.name, err)
 	}
-	list, err := r.decodePage(page, buf, list)
-	if err != nil {
-		return nil, &CorruptError{File: r.name, Offset: (1 + page) * runPage, Reason: err.Error() + " (the directory of ids can be deleted: it is built anew from the log)"}
+	if entries, err = r.checkPage(page, buf); err != nil {
+		return nil, r.damaged(page, err)
 	}
-	return list, nil
+	return entries, nil
+}
+
+func (r *run) damaged(page uint64, err error) error {
+	return &CorruptError{File: r.name, Offset: (1 + page) * runPage,
+		Reason: err.Error() + " (the directory of ids can be deleted: it is built anew from the log)"}
 }

@@ -193,6 +193,10 @@ func (x *IDs) isClosed() bool {
 
 func (x *IDs) find(prefix uint64) ([]uint64, error) {
 	x.mu.RLock()
+	if x.closing {
+		x.mu.RUnlock()
+		return nil, ErrClosed
+	}
 	list := x.active.find(prefix, nil)
 	for _, t := range x.frozen {
 		list = t.find(prefix, list)
@@ -226,13 +230,13 @@ func (x *IDs) DropBefore(height uint64) {
 func (x *IDs) Flush() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.err = nil // try again what failed before
+	x.change.Broadcast()
 	if x.started && x.active.to+1 > x.active.from {
 		if err := x.freeze(x.active.to + 1); err != nil {
 			return err
 		}
 	}
-	x.err = nil // try again what failed before
-	x.change.Broadcast()
 	for len(x.frozen) > 0 && x.err == nil {
 		x.change.Wait()
 	}

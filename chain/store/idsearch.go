@@ -3,6 +3,7 @@ package store
 import (
 	"math"
 	"math/bits"
+	"sort"
 )
 
 // guesses is how often a search goes by the expected place of a prefix before it
@@ -12,20 +13,22 @@ const guesses = 4
 
 // find appends the heights of a prefix, ascending.
 func (r *run) find(prefix uint64, list []uint64) ([]uint64, error) {
-	buf, entries := make([]byte, runPage), make([]idEntry, 0, runEntries)
+	buf := make([]byte, runPage)
 	// The first page whose last entry is not below the prefix is from lo to hi.
 	lo, hi := uint64(0), r.pages()
 	below, above := uint64(0), uint64(math.MaxUint64) // prefixes around lo … hi
+	inBuf, entries := hi, []byte(nil)
 	for n := 0; lo < hi; n++ {
 		page := lo + (hi-lo)/2
 		if n < guesses {
 			page = lo + guess(prefix-below, above-below, hi-lo)
 		}
 		var err error
-		if entries, err = r.read(page, buf, entries[:0]); err != nil {
+		if entries, err = r.read(page, buf); err != nil {
 			return nil, err
 		}
-		first, last := entries[0].prefix, entries[len(entries)-1].prefix
+		inBuf = page
+		first, last := entryAt(entries, 0).prefix, entryAt(entries, len(entries)/runEntry-1).prefix
 		switch {
 		case last < prefix:
 			lo, below = page+1, last
@@ -37,15 +40,19 @@ func (r *run) find(prefix uint64, list []uint64) ([]uint64, error) {
 	}
 	for page := lo; page < r.pages(); page++ {
 		var err error
-		if entries, err = r.read(page, buf, entries[:0]); err != nil {
-			return nil, err
+		if page != inBuf {
+			if entries, err = r.read(page, buf); err != nil {
+				return nil, err
+			}
 		}
-		for _, e := range entries {
-			if e.prefix == prefix {
-				list = append(list, r.from+uint64(e.height))
-			} else if e.prefix > prefix {
+		n := len(entries) / runEntry
+		i := sort.Search(n, func(i int) bool { return entryAt(entries, i).prefix >= prefix })
+		for ; i < n; i++ {
+			e := entryAt(entries, i)
+			if e.prefix != prefix {
 				return list, nil
 			}
+			list = append(list, r.from+uint64(e.height))
 		}
 	}
 	return list, nil

@@ -73,11 +73,10 @@ func (f *indexFile) open(path string) (err error) {
 	if st, err := os.Stat(path); err == nil && st.Size() > 0 && st.Size() < 2*int64(os.Getpagesize()) {
 		return &CorruptError{File: path, Reason: fmt.Sprintf("%d bytes are too few", st.Size())}
 	}
-	// The list of free pages is found again by reading the tree: writing it
-	// would cost as much as the entries.
-	f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	})
+	// The list of free pages is written with each transaction. Without it bbolt
+	// finds it by walking the tree in a goroutine of its own, where what it
+	// panics about on a damaged file would end the process.
+	f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return err
 	}
