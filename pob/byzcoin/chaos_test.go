@@ -47,6 +47,13 @@ func chaos(t *testing.T, seed uint64) {
 	o := options{seed: seed, faults: sim.Mix(seed)}
 	o.policy.BlockInterval = 300 * time.Millisecond
 	c := newCluster(t, size, o)
+	if f := (size - 1) / 3; seed/10%2 == 0 {
+		for seat := range f {
+			seat = (seat*3 + int(seed)) % size
+			c.shirks[c.ids[seat]] = true
+			c.corrupt(seat, seed)
+		}
+	}
 	down := 0 // of all, at any time
 	if seed%3 != 0 {
 		down = max(1, (size-1)/3)
@@ -66,7 +73,7 @@ func chaos(t *testing.T, seed uint64) {
 		for _, v := range c.views {
 			views = max(views, v)
 		}
-		t.Logf("seed %d: %d members, %d blocks, %d bodies held, %d refused, view %d, %d steps", seed, size, c.top, len(c.held), c.refused, views, c.net.Steps())
+		t.Logf("seed %d: %d members, %d Byzantine, %d faults seen, %d blocks, %d bodies held, %d refused, view %d, %d steps", seed, size, len(c.shirks), len(c.faults), c.top, len(c.held), c.refused, views, c.net.Steps())
 	}
 }
 
