@@ -62,10 +62,19 @@ func (h *history) add(b *api.BlockEvent) {
 	h.height = b.Height
 	for i := range b.Outcomes.Len() {
 		id, o := b.Outcomes.At(i)
-		h.outcomes[id] = chain.Outcome(o)
+		h.outcomes[id] = later(h.outcomes[id], chain.Outcome(o))
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// later is which of two outcomes of one transaction came later: one that is
+// open may become committed or aborted, also within a block.
+func later(a, b chain.Outcome) chain.Outcome {
+	if b == chain.Accepted && a != 0 {
+		return a
+	}
+	return b
 }
 
 // of is what the shard last recorded of a transaction, and what is closed when

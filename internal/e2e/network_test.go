@@ -244,3 +244,33 @@ func (n *network) replayed(t *testing.T, id chain.ValidatorID) uint64 {
 	}
 	return h
 }
+
+// killTogether ends validators with kill -9, all before any is waited for.
+func (n *network) killTogether(ids ...chain.ValidatorID) {
+	for _, id := range ids {
+		n.proc(id).cmd.Process.Kill()
+	}
+	n.kill(ids...)
+}
+
+var logTime = regexp.MustCompile(`^time="([^"]+)"`)
+
+// loggedAt is when the validator first logged the text after a moment.
+func (n *network) loggedAt(t *testing.T, id chain.ValidatorID, text string, after time.Time) time.Time {
+	t.Helper()
+	for line := range strings.Lines(n.log(id)) {
+		m := logTime.FindStringSubmatch(line)
+		if m == nil || !strings.Contains(line, text) {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339Nano, m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !at.Before(after) {
+			return at
+		}
+	}
+	t.Fatalf("v%d did not log %q after %v:\n%s", id, text, after, n.log(id))
+	return time.Time{}
+}
