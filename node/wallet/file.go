@@ -106,6 +106,10 @@ func decrypt(file []byte, passphrase string) (*content, error) {
 	if err != nil {
 		return nil, chain.Rule(ErrDamaged, "the wallet file is not as it was written: %v; restore the wallet from its words", err)
 	}
+	return parse(plain)
+}
+
+func parse(plain []byte) (*content, error) {
 	d := json.NewDecoder(bytes.NewReader(plain))
 	d.DisallowUnknownFields()
 	c := new(content)

@@ -44,26 +44,22 @@ func (w *Wallet) Settle(ctx context.Context, r *Remote) (ended int, err error) {
 }
 
 // settled is how a transfer has ended, given the proven outcomes of all shards
-// that it involves: committed everywhere, or given up and locked nowhere.
+// that it involves: committed everywhere, or given up in one, after which no
+// other can commit it.
 func settled(shards []ShardOutcome) (verdict, reason string) {
-	committed, given := 0, 0
+	verdict = VerdictCommitted
 	for i := range shards {
-		switch shards[i].Outcome {
+		switch o := &shards[i]; o.Outcome {
 		case chain.Committed:
-			committed++
 		case chain.Aborted, chain.Rejected:
-			if given++; reason == "" || shards[i].Outcome == chain.Rejected {
-				reason = shards[i].Reason
+			if verdict != VerdictAborted || o.Outcome == chain.Rejected {
+				verdict, reason = VerdictAborted, o.Reason
 			}
-		case chain.Accepted:
-			return VerdictOpen, ""
+		default:
+			if verdict == VerdictCommitted {
+				verdict = VerdictOpen
+			}
 		}
 	}
-	switch {
-	case committed == len(shards):
-		return VerdictCommitted, ""
-	case given == len(shards):
-		return VerdictAborted, reason
-	}
-	return VerdictOpen, ""
+	return verdict, reason
 }
