@@ -127,3 +127,15 @@ func TestChangesAreWhatABlockDidToTheCoins(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestCertificatesOfAPayloadAreTakenOnce(t *testing.T) {
+	w := newWorld(t, 2, 100, 100)
+	tx := w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99})
+	w.shards[0].submit(tx)
+	one, two, other := w.shards[0].bundle(tx.ID, 1), w.shards[0].bundle(tx.ID, 1), w.shards[0].bundle(tx.ID, 1)
+	other.Cert.View++ // the same block by another certificate
+	list := Certificates(&chain.Payload{Bundles: []*chain.Bundle{one, two, other}})
+	if len(list) != 2 || list[0].Key == list[1].Key || list[0].Block != list[1].Block || w.verify(list[0]) != nil || w.verify(list[1]) == nil {
+		t.Fatalf("%+v", list)
+	}
+}

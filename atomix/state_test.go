@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ios/chain"
+	"ios/chain/utxo"
 )
 
 func TestATransferWithinAShardCommitsAtOnce(t *testing.T) {
@@ -150,6 +151,70 @@ func TestStatusShowsOnlyWhatIsFinal(t *testing.T) {
 	}
 	l.state.Revert()
 	l.expect(tx.ID, chain.Accepted)
+	// Nor does what is opened and closed at once.
+	other := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 99})
+	w.shards[1].submit(other)
+	run(&chain.Payload{Bundles: []*chain.Bundle{w.shards[1].bundle(other.ID, 0)}})
+	l.expect(other.ID, 0)
+}
+
+// The epoch of the block counts, whatever the bodies' check saw.
+func TestABlockSkipsWhatHasExpired(t *testing.T) {
+	w := newWorld(t, 2, 100, 100)
+	local, across := w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(0), 99}), w.tx([]coin{w.coin(0, 1)}, pay{w.wallet(1), 99})
+	s := w.shards[0].state
+	s.Execute(&chain.Header{Epoch: 2, Height: 1}, []*chain.Body{{Content: &chain.Payload{Txs: []chain.Tx{*local, *across}}}})
+	for _, k := range s.Report().Skipped {
+		if k.Reason != SkipExpired {
+			t.Error(k)
+		}
+	}
+	if r := s.Report(); len(r.Skipped) != 2 || len(r.Outcomes) != 0 {
+		t.Errorf("%+v", r)
+	}
+	s.Revert()
+	if err := s.Validate(across, 2); !errors.Is(err, chain.ErrExpired) {
+		t.Error(err)
+	}
+}
+
+// A shard commits only after it heard all, so its commit speaks for all.
+func TestACommitElsewhereSpeaksForAll(t *testing.T) {
+	w := newWorld(t, 4, 100)
+	tx := w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 50}, pay{w.wallet(2), 49})
+	w.shards[0].submit(tx)
+	s := w.shards[0].state
+	b := *w.shards[0].bundle(tx.ID, 1)
+	b.Header.Shard, b.Segment.Entries = 1, []chain.Entry{{ID: tx.ID, Outcome: chain.Committed}}
+	s.Execute(&chain.Header{Epoch: 1, Height: 2}, []*chain.Body{{Content: &chain.Payload{Bundles: []*chain.Bundle{&b}}}})
+	if r := s.Report(); len(r.Closed) != 1 || r.Closed[0].Outcome != chain.Committed {
+		t.Fatalf("%+v", r)
+	}
+}
+
+// Whatever goes wrong with the memory, an audit finds it.
+func TestAnAuditFindsEveryFault(t *testing.T) {
+	for name, spoil := range map[string]func(s *State){
+		"a coin too many":    func(s *State) { s.coins.Add(chain.OutPoint{Index: 7}, utxo.Coin{Amount: 1}) },
+		"fees":               func(s *State) { s.sums.fees++ },
+		"value":              func(s *State) { s.sums.value++ },
+		"locked":             func(s *State) { s.sums.locked++ },
+		"genesis":            func(s *State) { s.base++ },
+		"between":            func(s *State) { s.between[1] = Net{Lo: 12} },
+		"a forgotten lock":   func(s *State) { clear(s.locked) },
+		"a lock too many":    func(s *State) { s.locked[chain.OutPoint{}] = chain.TxID{} },
+		"open and decided":   func(s *State) { s.decided[s.OpenRecords()[0].Tx.ID] = Decision{Outcome: chain.Aborted} },
+		"a forgotten record": func(s *State) { clear(s.open) },
+		"a failed undo":      func(s *State) { s.broken = errors.New("undo") },
+	} {
+		s := busyWorld(t).shards[0].state
+		if err := s.Audit(); err != nil {
+			t.Fatal(err)
+		}
+		if spoil(s); s.Audit() == nil {
+			t.Errorf("%s: the audit finds nothing", name)
+		}
+	}
 }
 
 func TestALockRecordsNothingAfterTheExpiry(t *testing.T) {
@@ -189,6 +254,17 @@ func TestASnapshotRestoresEverything(t *testing.T) {
 		}
 		if _, err := LoadState(w.params, 1-l.id, [16]byte{}, bytes.NewReader(raw)); err == nil {
 			t.Fatal("taken for another shard's")
+		}
+		swapped := bytes.Clone(raw)
+		if n := len(s.decided); n > 1 {
+			const size = 32 + 1 + 3*8
+			ids := sortedIDs(s.decided)
+			at := bytes.Index(raw, append(bytes.Clone(ids[0][:]), byte(s.decided[ids[0]].Outcome)))
+			copy(swapped[at:], raw[at+size:at+2*size])
+			copy(swapped[at+size:], raw[at:at+size])
+			if _, err := LoadState(w.params, l.id, [16]byte{}, bytes.NewReader(swapped)); err == nil {
+				t.Fatal("decided transactions out of order are accepted")
+			}
 		}
 		for _, cut := range []int{0, 5, len(raw) / 2, len(raw) - 1} {
 			if _, err := LoadState(w.params, l.id, [16]byte{}, bytes.NewReader(raw[:cut])); err == nil {

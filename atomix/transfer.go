@@ -233,10 +233,9 @@ func (t *Transfer) learn(v *view, ev *Asked) {
 	var height uint64
 	before, claim := v.outcome, v.claim
 	if ev.Claim == ClaimRecorded {
-		// An acceptance is shown for ever; what closed it counts for more.
-		if o := ev.Proof.Entry.Outcome; o > v.outcome {
-			v.outcome, height = o, ev.Proof.Header.Height
-		}
+		// Nothing is asked any more once the shard has closed it: nothing is
+		// taken back here by a member that is behind.
+		v.outcome, height = ev.Proof.Entry.Outcome, ev.Proof.Header.Height
 		clear(v.denied)
 	} else if v.outcome == 0 {
 		v.denied[ev.Member] = true

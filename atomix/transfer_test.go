@@ -223,6 +223,11 @@ func TestALyingMemberMovesNothing(t *testing.T) {
 			return Asked{Peer: truth.Peer, Claim: ClaimSkipped, Reason: "lie"}
 		},
 		"no proof": func(_ *relayNet, truth Asked) Asked { return Asked{Peer: truth.Peer, Claim: ClaimRecorded} },
+		"another transaction": func(n *relayNet, truth Asked) Asked {
+			other := n.shards[truth.Shard].finals[0]
+			e := other.report.Outcomes[0]
+			return Asked{Peer: truth.Peer, Claim: ClaimRecorded, Proof: ProofOf(other.block, other.report.Tree, e.ID)}
+		},
 		"another outcome": func(n *relayNet, truth Asked) Asked {
 			if truth.Proof == nil {
 				return truth
@@ -240,8 +245,12 @@ func TestALyingMemberMovesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for liar := range perShard {
-				w := newWorld(t, 2, 100)
+				w := newWorld(t, 2, 100, 100)
 				n := newRelayNet(w, 1, calm)
+				for s, l := range w.shards {
+					c := w.coin(chain.ShardID(s), 1)
+					l.submit(w.tx([]coin{c}, pay{c.owner, 99}))
+				}
 				n.lie = func(truth Asked) Asked {
 					if truth.Member == liar {
 						return lie(n, truth)

@@ -195,6 +195,9 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 	before := l.snapshot()
 	root := l.state.Execute(&h, []*chain.Body{{Content: pl}})
 	l.state.Revert()
+	if err := l.state.Audit(); err != nil {
+		l.w.Fatal(err)
+	}
 	if !bytes.Equal(before, l.snapshot()) {
 		l.w.Fatal("taking the execution back does not restore the state")
 	}
