@@ -163,16 +163,24 @@ func clientError(endpoint string, err error) error {
 			}
 		}
 	}
-	kind := ErrRequest
-	switch ce.Code() {
-	case connect.CodeUnavailable, connect.CodeUnknown, connect.CodeAborted:
-		kind = ErrUnreachable
-	case connect.CodeResourceExhausted:
-		kind = ErrBusy
-	case connect.CodeInternal, connect.CodeDataLoss, connect.CodeUnimplemented:
-		kind = ErrInternal
+	kind := kindOf(ce.Code())
+	if kind != ErrBusy && !connect.IsWireError(err) {
+		kind = ErrUnreachable // nobody answered: the connection broke, say
 	}
 	return &Error{Kind: kind, Text: ce.Message(), Next: NextStep(kind), Endpoint: endpoint}
+}
+
+// kindOf is the kind of an answer without a detail.
+func kindOf(code connect.Code) chain.ErrorKind {
+	switch code {
+	case connect.CodeUnavailable, connect.CodeUnknown, connect.CodeAborted:
+		return ErrUnreachable
+	case connect.CodeResourceExhausted:
+		return ErrBusy
+	case connect.CodeInternal, connect.CodeDataLoss, connect.CodeUnimplemented:
+		return ErrInternal
+	}
+	return ErrRequest
 }
 
 // contextCause is context.Canceled or DeadlineExceeded if that is what err
