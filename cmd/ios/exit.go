@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ios/chain"
+	"ios/node/api"
+	"ios/node/wallet"
 )
 
 // The exit codes.
@@ -36,7 +38,6 @@ func (e *refusal) Unwrap() error { return e.err }
 func exitCode(err error) int {
 	var usage *usageError
 	var refused *refusal
-	var rule *chain.RuleError
 	switch {
 	case err == nil:
 		return codeOK
@@ -44,10 +45,25 @@ func exitCode(err error) int {
 		return codeUsage
 	case errors.As(err, &refused):
 		return codeRefusal
-	case errors.As(err, &rule) && rule.Kind != chain.ErrNotReady && rule.Kind != chain.ErrFull:
+	case ruled(err):
 		return codeRefusal
 	}
 	return codeFailure
+}
+
+// ruled reports whether err is a rule's verdict, here or on a validator, and not
+// the state of some machine.
+func ruled(err error) bool {
+	for _, k := range []chain.ErrorKind{
+		chain.ErrNotReady, chain.ErrFull, api.ErrBusy, api.ErrStopping, api.ErrUnreachable, api.ErrInternal, api.ErrSlow, wallet.ErrBalance,
+	} {
+		if errors.Is(err, k) {
+			return false
+		}
+	}
+	var rule *chain.RuleError
+	var answer *api.Error
+	return errors.As(err, &rule) || errors.As(err, &answer)
 }
 
 func describe(err error) string {

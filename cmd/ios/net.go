@@ -13,6 +13,7 @@ import (
 type network struct {
 	*devnet.Network
 	api    *api.Network
+	urls   map[chain.ValidatorID]string
 	params *chain.Params
 }
 
@@ -38,7 +39,7 @@ func openNet(cmd *cobra.Command) (*network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &network{Network: n, api: view, params: n.Genesis.Params()}, nil
+	return &network{Network: n, api: view, urls: urls, params: n.Genesis.Params()}, nil
 }
 
 func (n *network) faucet() (*faucet.Faucet, error) {

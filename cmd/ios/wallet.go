@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"ios/chain"
+	"ios/node/wallet"
+)
+
+func newWallet() *cobra.Command {
+	cmd := group("wallet", "Keep keys, send transfers, follow them",
+		newWalletNew(), newWalletAddress(), newWalletBalance(), newWalletSend(), newWalletTrack(), newWalletHistory())
+	netFlag(cmd)
+	f := cmd.PersistentFlags()
+	f.String("home", "wallet", "directory of the wallet")
+	f.String("passphrase-file", "", "file whose first line is the passphrase (default: it is asked for)")
+	return cmd
+}
+
+// client is a network as wallets see it.
+type client struct {
+	*network
+	remote *wallet.Remote
+	home   string
+}
+
+func openClient(cmd *cobra.Command) (*client, error) {
+	n, err := openNet(cmd)
+	if err != nil {
+		return nil, err
+	}
+	n.api.Close() // the remote has its own
+	remote, err := wallet.NewRemote(n.Genesis, n.urls)
+	if err != nil {
+		return nil, err
+	}
+	home, _ := cmd.Flags().GetString("home")
+	return &client{n, remote, home}, nil
+}
+
+func (c *client) close() { c.remote.Close() }
+
+func (c *client) exists() bool {
+	_, err := os.Lstat(filepath.Join(c.home, "wallet.age"))
+	return err == nil
+}
+
+func (c *client) open(cmd *cobra.Command) (*wallet.Wallet, error) {
+	if !c.exists() {
+		return nil, fmt.Errorf("no wallet in %s; make one with: ios wallet --home %s new", c.home, c.home)
+	}
+	passphrase, err := readPassphrase(cmd, false)
+	if err != nil {
+		return nil, err
+	}
+	return wallet.Open(c.home, passphrase, wallet.NetworkOf(c.Genesis), wallet.Options{})
+}
+
+// readPassphrase reads the passphrase from the file that the flag names, or
+// asks for it, twice if it is new.
+func readPassphrase(cmd *cobra.Command, isNew bool) (string, error) {
+	file, _ := cmd.Flags().GetString("passphrase-file")
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("reading the passphrase: %w", err)
+		}
+		line, _, _ := strings.Cut(string(text), "\n")
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+	fd := int(os.Stdin.Fd())
+	if !term.IsTerminal(fd) {
+		return "", usagef("there is no terminal to ask for the passphrase; name a file with --passphrase-file")
+	}
+	ask := func(what string) (string, error) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: ", what)
+		b, err := term.ReadPassword(fd)
+		fmt.Fprintln(cmd.ErrOrStderr())
+		return string(b), err
+	}
+	first, err := ask("Passphrase")
+	if err != nil || !isNew {
+		return first, err
+	}
+	second, err := ask("The same again")
+	if err == nil && first != second {
+		err = errors.New("the passphrases differ; try again")
+	}
+	return first, err
+}
+
+type address struct {
+	Address string        `json:"address"`
+	Shard   chain.ShardID `json:"shard"`
+	Index   uint32        `json:"index"`
+}
+
+func (c *client) address(k *wallet.Key) address {
+	return address{k.Address.Text(c.params.Prefix), k.Address.Shard(c.params.Shards), k.Index}
+}
+
+func newWalletNew() *cobra.Command {
+	shard := wallet.AnyShard
+	var wordsFile string
+	cmd := &cobra.Command{
+		Use:   "new",
+		Short: "Make a wallet, or another address of the one that is there",
+		Long: `Make a wallet with an address. If the directory has a wallet, another address of
+it is taken into use. An address lives in one shard, which --shard chooses.
+
+A new wallet shows its words, once: whoever has them has its coins, and they are
+all that is needed to have the wallet again (--words-file).`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := openClient(cmd)
+			if err != nil {
+				return err
+			}
+			defer c.close()
+			var w *wallet.Wallet
+			var result struct {
+				address
+				Created   bool   `json:"created"`
+				Words     string `json:"words,omitempty"`
+				Recovered int    `json:"recovered,omitempty"`
+			}
+			if c.exists() {
+				if wordsFile != "" {
+					return usagef("--words-file: there is a wallet in %s already; choose another --home", c.home)
+				}
+				if w, err = c.open(cmd); err != nil {
+					return err
+				}
+			} else {
+				if w, result.Words, result.Recovered, err = c.create(cmd, wordsFile); err != nil {
+					return err
+				}
+				result.Created = true
+			}
+			k, err := w.NewAddress(shard)
+			if err != nil {
+				return err
+			}
+			result.address = c.address(k)
+			return show(cmd, result, func(out io.Writer) {
+				if result.Words != "" {
+					fmt.Fprintf(out, "a new wallet in %s; write its words down, they are not shown again:\n\n  %s\n\n", c.home, result.Words)
+				}
+				if result.Recovered > 0 {
+					fmt.Fprintf(out, "%d addresses with coins were found\n", result.Recovered)
+				}
+				fmt.Fprintf(out, "%s in shard %d\n", result.Address, result.Shard)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&shard, "shard", wallet.AnyShard, "shard in which the address lives (default: any)")
+	cmd.Flags().StringVar(&wordsFile, "words-file", "", "file with the words of a wallet that is to be had again")
+	return cmd
+}
+
+// create makes a wallet from new words, which it returns, or from those of a
+// file, whose addresses with coins it then finds.
+func (c *client) create(cmd *cobra.Command, wordsFile string) (w *wallet.Wallet, words string, recovered int, err error) {
+	var given string
+	if wordsFile != "" {
+		text, err := os.ReadFile(wordsFile)
+		if err != nil {
+			return nil, "", 0, fmt.Errorf("reading the words: %w", err)
+		}
+		given = strings.Join(strings.Fields(string(text)), " ")
+	}
+	passphrase, err := readPassphrase(cmd, true)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	w, err = wallet.Create(c.home, passphrase, given, wallet.NetworkOf(c.Genesis), wallet.Options{})
+	if err != nil || given == "" {
+		if err == nil {
+			words = w.Words()
+		}
+		return w, words, 0, err
+	}
+	recovered, err = w.Recover(cmd.Context(), c.remote)
+	return w, "", recovered, err
+}
+
+func newWalletAddress() *cobra.Command {
+	return &cobra.Command{
+		Use:   "address",
+		Short: "Show the newest address, and all that are in use",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withWallet(cmd, func(_ context.Context, c *client, w *wallet.Wallet) error {
+				var result struct {
+					address
+					All []address `json:"addresses"`
+				}
+				for _, k := range w.Keys() {
+					result.All = append(result.All, c.address(k))
+				}
+				if len(result.All) == 0 {
+					return fmt.Errorf("the wallet has no address in use; take one with: ios wallet --home %s new", c.home)
+				}
+				result.address = result.All[len(result.All)-1]
+				return show(cmd, result, func(out io.Writer) {
+					for i, a := range result.All {
+						newest := ""
+						if i == len(result.All)-1 {
+							newest = "  (newest)"
+						}
+						fmt.Fprintf(out, "%s in shard %d%s\n", a.Address, a.Shard, newest)
+					}
+				})
+			})
+		},
+	}
+}
+
+// withWallet runs f with the open wallet.
+func withWallet(cmd *cobra.Command, f func(context.Context, *client, *wallet.Wallet) error) error {
+	c, err := openClient(cmd)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	w, err := c.open(cmd)
+	if err != nil {
+		return err
+	}
+	return f(cmd.Context(), c, w)
+}
+
+func newWalletBalance() *cobra.Command {
+	return &cobra.Command{
+		Use:   "balance",
+		Short: "Show what the wallet has in each shard",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withWallet(cmd, func(ctx context.Context, c *client, w *wallet.Wallet) error {
+				b, err := w.Balance(ctx, c.remote)
+				if err != nil {
+					return err
+				}
+				return show(cmd, b, func(out io.Writer) { writeBalance(out, b) })
+			})
+		},
+	}
+}
+
+func writeBalance(out io.Writer, b *wallet.Balance) {
+	for _, s := range b.Shards {
+		switch {
+		case s.Amount == nil:
+			fmt.Fprintf(out, "shard %d: unknown: %s\n", s.Shard, s.Reason)
+		case s.Partial:
+			fmt.Fprintf(out, "shard %d: at least %d in more than %d coins, at height %d\n", s.Shard, *s.Amount, s.Coins, s.Height)
+		default:
+			fmt.Fprintf(out, "shard %d: %d in %d coins, at height %d\n", s.Shard, *s.Amount, s.Coins, s.Height)
+		}
+	}
+	if b.Total != nil {
+		fmt.Fprintf(out, "total %d", *b.Total)
+	} else {
+		fmt.Fprintf(out, "known %d, the total is unknown", b.Known)
+	}
+	if b.Outgoing > 0 {
+		fmt.Fprintf(out, ", of which unfinished transfers spend %d", b.Outgoing)
+	}
+	fmt.Fprintln(out)
+}
