@@ -1,0 +1,159 @@
+package simnet
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"ios/atomix"
+	"ios/chain"
+	"ios/node/validator"
+)
+
+// call is a client's submission to one validator.
+type call struct {
+	txs  []chain.Tx
+	good []int // those that passed the static rules
+	errs []error
+	done func([]error)
+}
+
+// submit is the API's Submit. done gets a refusal or nil for each transaction;
+// it is never called if the validator is lost in between. An error says that
+// nothing was taken.
+func (n *Net) submit(m *member, raw []byte, done func([]error)) error {
+	if !n.sim.Up(m.id) {
+		return errNoAnswer
+	}
+	if !m.ready {
+		return chain.Rule(chain.ErrNotReady, "validator %d is not in step with its committee", m.id)
+	}
+	txs, err := n.params.DecodeTxs(bytes.Clone(raw), 64)
+	if err != nil {
+		return err
+	}
+	c := &call{txs: txs, errs: make([]error, len(txs)), done: done}
+	for i := range txs {
+		if c.errs[i] = n.checkTx(m.shard, &txs[i]); c.errs[i] == nil {
+			c.good = append(c.good, i)
+		}
+	}
+	good := make([]chain.Tx, len(c.good))
+	for j, i := range c.good {
+		good[j] = txs[i]
+	}
+	if len(good) == 0 {
+		c.end(n)
+		return nil
+	}
+	life := m.life
+	n.sim.After(n.below(8*time.Millisecond), func() {
+		if n.sim.Up(m.id) && m.life == life {
+			n.sim.Do(m.id, validator.Events{validator.Submit{Txs: good, Tag: c}})
+		}
+	})
+	return nil
+}
+
+func (n *Net) checkTx(shard chain.ShardID, t *chain.Tx) error {
+	if err := n.params.CheckTx(t, epoch); err != nil {
+		return err
+	}
+	if in := n.params.InputShards(t); !in.Has(shard) {
+		return chain.Rule(chain.ErrWrongShard, "no input is in shard %d", shard)
+	}
+	return n.checkWitnesses([]*chain.Tx{t})
+}
+
+// answered is what node.submitting makes of the machine's answer.
+func (c *call) answered(n *Net, m *member, refusals []validator.Refusal) {
+	d := n.logOf(m)
+	for _, r := range refusals {
+		i := c.good[r.Index]
+		known := errors.Is(r.Err, chain.ErrUnknown) && len(d.ids[c.txs[i].ID]) > 0
+		if !known && !errors.Is(r.Err, chain.ErrDecided) {
+			c.errs[i] = r.Err
+		}
+	}
+	for i := range c.txs {
+		if c.errs[i] == nil && m.hostil == nil {
+			n.judge.accepted(m, &c.txs[i])
+		}
+	}
+	c.end(n)
+}
+
+func (c *call) end(n *Net) {
+	for _, err := range c.errs {
+		if err != nil {
+			n.stats.Refused++
+		}
+	}
+	if c.done != nil {
+		c.done(c.errs)
+	}
+}
+
+// outcome is the API's Outcome.
+func (n *Net) outcome(m *member, id chain.TxID) (claim atomix.Claim, reason string, proof *chain.OutcomeProof, err error) {
+	d := n.logOf(m)
+	heights := d.ids[id]
+	if st, cross := m.core.State().Status(id); cross {
+		if heights = []uint64{st.Told}; st.Closed != 0 && st.Closed != st.Told {
+			heights = []uint64{st.Closed, st.Told}
+		}
+	}
+	for _, h := range heights {
+		b, o := d.block(h)
+		if b == nil {
+			return 0, "", nil, errNoAnswer // not durable yet
+		}
+		if p := atomix.ProofOf(b, o.Tree, id); p != nil {
+			proof, err = chain.DecodeOutcomeProof(p.AppendTo(nil))
+			return atomix.ClaimRecorded, "", proof, err
+		}
+	}
+	if m.core.Pending(id) {
+		return atomix.ClaimPending, "", nil, nil
+	}
+	if why, ok := m.skipped[id]; ok {
+		return atomix.ClaimSkipped, why.Text(), nil, nil
+	}
+	return atomix.ClaimUnknown, "", nil, nil
+}
+
+// bundle is the API's Bundle.
+func (n *Net) bundle(m *member, id chain.TxID, dest chain.ShardID) (*chain.Bundle, error) {
+	st, cross := m.core.State().Status(id)
+	if !cross {
+		return nil, errNoAnswer
+	}
+	b, o := n.logOf(m).block(st.Told)
+	if b == nil {
+		return nil, errNoAnswer
+	}
+	found := atomix.BundleOf(b, o.Tree, id, dest)
+	if found == nil {
+		return nil, errNoAnswer
+	}
+	if t, ok := m.core.State().OpenTx(id); ok {
+		found.Txs = []chain.Tx{*t}
+	}
+	return n.params.DecodeBundle(bytes.Clone(found.Encode()))
+}
+
+// carry is the API's Carry.
+func (n *Net) carry(m *member, b *chain.Bundle) error {
+	if !m.ready {
+		return chain.Rule(chain.ErrNotReady, "validator %d is not in step with its committee", m.id)
+	}
+	copied, err := n.params.DecodeBundle(bytes.Clone(b.AppendTo(nil)))
+	if err != nil {
+		return err
+	}
+	if err := n.checkBundle(m.shard, copied); err != nil {
+		return err
+	}
+	n.later(m, n.below(5*time.Millisecond), func() { n.sim.Do(m.id, atomix.CarryIn{Bundle: copied}) })
+	return nil
+}

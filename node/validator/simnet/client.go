@@ -1,0 +1,157 @@
+package simnet
+
+import (
+	"errors"
+	"time"
+
+	"ios/atomix"
+	"ios/chain"
+	"ios/internal/sm"
+)
+
+// firstClient is the first simulated node that is no validator.
+const firstClient sm.NodeID = 1000
+
+// clients is how many of them there are.
+const clients = 12
+
+// client brings one transaction to its end after the other.
+type client struct {
+	tx    *chain.Tx // nil while it has nothing to do, or has vanished
+	first int
+	past  []verdict
+}
+
+// verdict is what a client believes about a transaction.
+type verdict struct {
+	tx   *chain.Tx
+	done atomix.Done
+}
+
+// idle stands for a client that is not there.
+type idle struct{}
+
+// Step implements sm.Machine.
+func (idle) Step(time.Time, sm.Event) []sm.Effect { return nil }
+
+func (n *Net) buildClient(i int, now time.Time) (sm.Machine, []sm.Effect) {
+	if i >= len(n.clients) || n.clients[i].tx == nil {
+		return idle{}, nil
+	}
+	c := n.clients[i]
+	t, err := atomix.NewTransfer(atomix.TransferConfig{
+		Params: n.params, Tx: c.tx, Committees: n.boards, Members: n.plan.Sizes,
+		Timeout: time.Second, MaxInterval: 2 * time.Second, First: c.first,
+	})
+	if err != nil {
+		n.fail("client %d: %w", i, err)
+		return idle{}, nil
+	}
+	return t, t.Step(now, atomix.StartTransfer{})
+}
+
+// engage gives a client a transaction.
+func (n *Net) engage(i int, t *chain.Tx) {
+	id := firstClient + sm.NodeID(i)
+	n.sim.Crash(id)
+	n.clients[i].tx, n.clients[i].first = t, n.intn(100)
+	n.sim.Restart(id)
+}
+
+// vanish stops a client for ever, or until it gets something else to do.
+func (n *Net) vanish(i int) {
+	n.sim.Crash(firstClient + sm.NodeID(i))
+	n.clients[i].tx = nil
+}
+
+func (n *Net) heard(i int, value any) {
+	c := n.clients[i]
+	switch v := value.(type) {
+	case atomix.Done:
+		if c.tx != nil {
+			c.past = append(c.past, verdict{c.tx, v})
+			n.stats.Verdicts++
+			c.tx = nil
+		}
+	case atomix.Liar:
+		if who := n.seats[v.Shard][v.Member]; n.honest(who) {
+			n.fail("a client calls honest validator %d a liar: %w", who, v.Err)
+		}
+	}
+}
+
+// serveClient is the way to a validator's API and back.
+func (n *Net) serveClient(i int, e sm.Effect) (time.Duration, sm.Event) {
+	delay := n.below(30 * time.Millisecond)
+	if n.chance(n.plan.Faults.Loss / 2) {
+		return 0, nil
+	}
+	id := firstClient + sm.NodeID(i)
+	switch e := e.(type) {
+	case atomix.Ask:
+		return delay, n.ask(n.members[n.seats[e.Shard][e.Member]], n.clients[i].tx, e)
+	case atomix.SubmitTx:
+		m := n.members[n.seats[e.Shard][e.Member]]
+		said := atomix.Submitted{Peer: e.Peer}
+		said.Err = n.submit(m, e.Tx.Raw, func(errs []error) {
+			s := atomix.Submitted{Peer: e.Peer, Refused: errs[0] != nil, Err: errs[0]}
+			n.sim.After(delay, func() { n.sim.Do(id, s) })
+		})
+		if said.Err == nil {
+			return 0, nil
+		}
+		said.Refused = !errors.Is(said.Err, errNoAnswer)
+		return delay, said
+	case atomix.FetchBundle:
+		m := n.members[n.seats[e.Shard][e.Member]]
+		said := atomix.Fetched{Peer: e.Peer, Dest: e.Dest, Err: errNoAnswer}
+		if n.sim.Up(m.id) {
+			said.Bundle, said.Err = n.bundle(m, n.clients[i].tx.ID, e.Dest)
+		}
+		return delay, said
+	case atomix.Carry:
+		m := n.members[n.seats[e.Shard][e.Member]]
+		said := atomix.Carried{Peer: e.Peer, Err: errNoAnswer}
+		if n.sim.Up(m.id) {
+			said.Err = n.carry(m, e.Bundle)
+		}
+		return delay, said
+	}
+	n.fail("a client asks for a %T", e)
+	return 0, nil
+}
+
+func (n *Net) ask(m *member, t *chain.Tx, e atomix.Ask) atomix.Asked {
+	said := atomix.Asked{Peer: e.Peer, Err: errNoAnswer}
+	if n.sim.Up(m.id) {
+		said.Claim, said.Reason, said.Proof, said.Err = n.outcome(m, t.ID)
+	}
+	if m.hostil != nil && m.hostil.does(lies) {
+		switch n.intn(4) {
+		case 0:
+			return atomix.Asked{Peer: e.Peer, Claim: atomix.ClaimPending}
+		case 1:
+			return atomix.Asked{Peer: e.Peer, Claim: atomix.ClaimSkipped, Reason: "a lie"}
+		case 2:
+			return atomix.Asked{Peer: e.Peer}
+		case 3:
+			if said.Proof != nil {
+				said.Proof.Entry.Outcome = chain.Outcome(1 + n.intn(4))
+			}
+		}
+	}
+	return said
+}
+
+// judgeClients compares what clients believe with what became of it.
+func (n *Net) judgeClients() {
+	for i, c := range n.clients {
+		for _, v := range c.past {
+			f := n.judge.fateOf(v.tx)
+			committed := f.outcomes[f.involved[0]] == chain.Committed
+			if committed != (v.done.Verdict == atomix.TransferCommit) {
+				n.fail("client %d heard verdict %d (%s) of %s, whose outcomes are %v", i, v.done.Verdict, v.done.Reason, v.tx.ID.Short(), f.outcomes)
+			}
+		}
+	}
+}

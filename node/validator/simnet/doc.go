@@ -1,0 +1,37 @@
+// Package simnet runs whole sharded networks of [validator.Core] machines in
+// package sim: committees of any size, crashes and restarts from what was
+// durable, hostile members, clients that vanish, and after every step a look at
+// what must always hold. It is for tests; nothing that a program is built of may
+// import it.
+//
+// # Parts
+//
+// A [Plan] is all that a seed decides about a run. A [Net] is the run: what the
+// node's shell does with disks, signature checks and clients is done here for
+// real, only the delays are simulated. The judge is the part that watches: it
+// executes every final block on a ledger of its own.
+//
+// # What must hold
+//
+// The numbers are those of the design.
+//
+//   - 2: no two honest validators of a shard ever make different blocks final at
+//     one height, and what they execute comes to the same.
+//   - 3: in each shard the value less what other shards brought is that of the
+//     genesis. When nothing is open, what is between the shards comes to nothing,
+//     and the coins are those that a recount of all committed transactions gives.
+//   - 4: a shard gives one answer to a transaction, and closes it once. A
+//     transaction is committed in all its shards or in none.
+//   - 7: what an honest validator accepted is in a final block in the end, with an
+//     outcome, or skipped because another transaction took its inputs.
+//   - Honest validators are not accused by honest ones or by clients, and do not
+//     halt.
+//   - Once the faults end, everything comes to an end.
+//
+// # Hostile members
+//
+// At most f members of a committee are hostile, each in several ways at once,
+// and those of one shard act together: they vote for everything, show different
+// halves different things, and put certificates together from any shares that
+// reach one of them.
+package simnet

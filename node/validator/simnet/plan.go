@@ -1,0 +1,86 @@
+package simnet
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"ios/internal/sim"
+	"ios/node/validator"
+	"ios/pob/byzcoin"
+)
+
+// Plan is what a seed makes of a run.
+type Plan struct {
+	Seed      uint64
+	Sizes     []int // of the shards' committees
+	Traitors  []int // hostile members of each shard
+	Faults    sim.Faults
+	Until     time.Duration // when the faults end
+	Every     time.Duration // about, between two crashes or partitions
+	Pause     time.Duration // at most, until a crashed validator restarts
+	Down      int           // at once, 0 for any number
+	Blackouts int           // times that a whole shard loses power
+	Payments  int           // clients' transactions
+	Snapshots time.Duration // about, between two of a validator; 0 for none
+	Policy    byzcoin.Policy
+	Limits    validator.Limits
+	Sabotage  Sabotage
+}
+
+// Sabotage breaks a rule on purpose, to see that it is noticed.
+type Sabotage struct {
+	// Blind validators believe every proof of another shard.
+	Blind bool
+	// Amnesia has all of shard 0 forget in a blackout the bodies that they acked.
+	Amnesia bool
+	// CreditTwice has validator 0 pay an output twice.
+	CreditTwice bool
+}
+
+func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+// Faults is how many members of a committee may be hostile.
+func Faults(size int) int { return (size - 1) / 3 }
+
+// PlanOf is the plan of a seed: some runs are calm, some have everything at once.
+func PlanOf(seed uint64) Plan {
+	r := rand.New(rand.NewPCG(seed, 0x91a4))
+	p := Plan{
+		Seed: seed, Faults: sim.Mix(seed),
+		Until: pick[time.Duration](r, 4, 8, 12) * time.Second,
+		Every: pick[time.Duration](r, 300, 600, 1500) * time.Millisecond,
+		Pause: pick[time.Duration](r, 300, 1000, 3000) * time.Millisecond,
+		Down:  pick(r, 1, 2, 3, 0), Blackouts: pick(r, 0, 0, 1, 2),
+		Payments:  pick(r, 20, 40, 80),
+		Snapshots: pick[time.Duration](r, 0, 0, 1000, 3000) * time.Millisecond,
+		Policy: byzcoin.Policy{
+			BlockInterval: 300 * time.Millisecond,
+			Window:        pick(r, 4, 8, 16), Quota: pick(r, 1, 2, 4), TreeAbove: pick(r, 16, 16, 3),
+		},
+		Limits: validator.Limits{
+			QueueTxs: pick(r, 4, 64), QueueBytes: 1 << 16, BodyTxs: pick(r, 1, 3, 16), BodyBytes: 1 << 14,
+			Bundles: pick(r, 3, 64), Bodies: pick(r, 2, 8),
+		},
+	}
+	if r.IntN(4) > 0 {
+		p.Sizes = []int{pick(r, 4, 4, 5, 6, 7, 8, 9, 10), pick(r, 4, 4, 5, 5, 6, 8)}
+	} else {
+		p.Sizes = []int{pick(r, 4, 5, 6, 7), 4, pick(r, 4, 5), 4}
+	}
+	calm := r.IntN(4) == 0
+	for _, size := range p.Sizes {
+		n := Faults(size)
+		if calm {
+			n = 0
+		}
+		p.Traitors = append(p.Traitors, n)
+	}
+	return p
+}
+
+// String is the plan in a line.
+func (p *Plan) String() string {
+	return fmt.Sprintf("seed %d: shards of %v with %v hostile, %v of loss %.2f, duplication %.2f, reordering %.1f, delays up to %v, crashes about every %v with %d down at most, %d blackouts, %d payments",
+		p.Seed, p.Sizes, p.Traitors, p.Until, p.Faults.Loss, p.Faults.Duplicate, p.Faults.Reorder, p.Faults.MaxDelay, p.Every, p.Down, p.Blackouts, p.Payments)
+}

@@ -1,0 +1,147 @@
+package simnet
+
+import (
+	"fmt"
+	"time"
+
+	"ios/internal/sim"
+	"ios/internal/sm"
+	"ios/pob/byzcoin"
+)
+
+// Result is what a run came to.
+type Result struct {
+	Stats
+	Hash [32]byte // of the whole run
+}
+
+// Calm is what the network does when the faults have ended.
+var Calm = sim.Faults{MinDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, MaxSync: 2 * time.Millisecond}
+
+// Limit is how long everything may take to come to an end after that.
+const Limit = 5 * time.Minute
+
+// Run runs a plan to its end. An error says which invariant broke, and how to see
+// it again.
+func Run(p Plan) (Result, error) {
+	n, err := newNet(p)
+	if err != nil {
+		return Result{}, err
+	}
+	n.unleash()
+	n.sim.RunFor(p.Until + 50*time.Millisecond)
+	if n.ok() {
+		n.traffic(4, 500*time.Millisecond)
+		n.sim.RunFor(600 * time.Millisecond)
+	}
+	if n.ok() && !n.sim.RunUntil(n.settled, Limit) && n.ok() {
+		n.sim.Fail(n.stuck())
+	}
+	if n.ok() {
+		n.clientsEnd()
+	}
+	if n.ok() {
+		n.judgeEnd()
+	}
+	n.ok()
+	n.stats.Steps, n.stats.Simulated = n.sim.Steps(), n.sim.Elapsed()
+	if err := n.sim.Err(); err != nil {
+		return Result{n.stats, n.sim.Hash()}, fmt.Errorf("%w\n%v\nTo see it again: IOS_SEED=%d IOS_SEEDS=1 go test ./node/validator -run Soak -v", err, &p, p.Seed)
+	}
+	return Result{n.stats, n.sim.Hash()}, nil
+}
+
+// ok reports whether nothing has broken.
+func (n *Net) ok() bool {
+	if n.err != nil {
+		n.sim.Fail(n.err)
+	}
+	return n.sim.Err() == nil
+}
+
+// unleash schedules all that goes wrong, and the payments.
+func (n *Net) unleash() {
+	p := &n.plan
+	var all []sm.NodeID
+	for _, m := range n.members {
+		all = append(all, m.id)
+	}
+	n.sim.Unleash(sim.Chaos{Until: p.Until, Nodes: all, Down: p.Down, Every: p.Every, Pause: p.Pause}, Calm)
+	n.traffic(p.Payments, p.Until)
+	for range p.Blackouts {
+		n.sim.After(n.below(p.Until*3/4), n.blackout)
+	}
+	if p.Snapshots > 0 {
+		for _, m := range n.members {
+			n.snapshots(m)
+		}
+	}
+	if p.Sabotage.Amnesia {
+		n.sim.After(p.Until/2, n.forget)
+	}
+	if p.Sabotage.CreditTwice {
+		n.sim.After(p.Until/2, n.creditTwice)
+	}
+}
+
+// snapshots has a validator write one now and then.
+func (n *Net) snapshots(m *member) {
+	n.sim.After(n.plan.Snapshots/2+n.below(n.plan.Snapshots), func() {
+		if err := n.snap(m); err != nil {
+			n.fail("validator %d: %w", m.id, err)
+		}
+		n.snapshots(m)
+	})
+}
+
+// blackout takes the power from a whole shard at one instant, or from all.
+func (n *Net) blackout() {
+	s := n.intn(len(n.seats))
+	all := n.chance(0.3)
+	for _, m := range n.members {
+		if all || int(m.shard) == s {
+			n.stats.Crashes++
+			n.sim.Crash(m.id)
+			n.sim.After(n.below(n.plan.Pause), func() { n.sim.Restart(m.id) })
+		}
+	}
+}
+
+// clientsEnd lets the clients that are there come to their verdicts.
+func (n *Net) clientsEnd() {
+	done := func() bool {
+		for _, c := range n.clients {
+			if c.tx != nil {
+				return false
+			}
+		}
+		return true
+	}
+	if !n.sim.RunUntil(done, Limit) && n.ok() {
+		for i, c := range n.clients {
+			if c.tx != nil {
+				n.fail("%v after the faults ended, client %d has no verdict on %s, whose outcomes are %v", n.sim.Elapsed()-n.plan.Until, i, c.tx.ID.Short(), n.judge.fateOf(c.tx).outcomes)
+			}
+		}
+		return
+	}
+	if n.ok() && !n.sim.RunUntil(n.settled, Limit) && n.ok() {
+		n.sim.Fail(n.stuck())
+	}
+}
+
+// forget is sabotage: a blackout of shard 0 in which everybody loses the acks.
+func (n *Net) forget() {
+	for _, id := range n.seats[0] {
+		n.sim.Crash(id)
+		var kept []sm.Persist
+		for _, p := range n.sim.Records(id) {
+			if p.Kind != byzcoin.RecordAck && p.Kind != byzcoin.RecordBody && p.Kind != byzcoin.RecordPulled || n.finalBody(p.Data) {
+				kept = append(kept, p)
+			}
+		}
+		n.sim.SetRecords(id, kept)
+		n.members[id].disk, n.members[id].snaps = disk{}, nil
+		n.sim.Restart(id)
+	}
+}

@@ -1,0 +1,70 @@
+package validator_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"ios/node/validator/simnet"
+)
+
+// setting is a number from the environment.
+func setting(t *testing.T, name string, usual uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// TestSoak runs whole networks with every fault on, one for each seed:
+//
+//	IOS_SEEDS=1000 go test ./node/validator -run Soak -v -timeout 10h
+//
+// and IOS_SEED=n begins at seed n.
+func TestSoak(t *testing.T) {
+	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 6)
+	begin, told := time.Now(), time.Now()
+	var sum simnet.Stats
+	failed := 0
+	for seed := first; seed < first+count; seed++ {
+		r, err := simnet.Run(simnet.PlanOf(seed))
+		if err != nil {
+			failed++
+			t.Errorf("%v", err)
+		}
+		sum.Add(&r.Stats)
+		if count == 1 || time.Since(told) > 10*time.Second {
+			told = time.Now()
+			fmt.Fprintf(os.Stderr, "%d seeds, up to %d, %d failed, in %v: %v\n", seed-first+1, seed, failed, time.Since(begin).Round(time.Second), &sum)
+		}
+	}
+	t.Logf("%d seeds from %d in %v, %d failed: %v", count, first, time.Since(begin).Round(time.Millisecond), failed, &sum)
+	if count >= 6 && failed == 0 && (sum.Cross == 0 || sum.Aborted == 0 || sum.Blamed == 0) {
+		t.Error("the runs do not reach what they are to test")
+	}
+}
+
+// The same seed gives the same run, to the last event.
+func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	p := simnet.PlanOf(3)
+	p.Until = 2 * time.Second
+	first, err := simnet.Run(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := simnet.Run(p); again.Hash != first.Hash || again.Stats != first.Stats {
+		t.Errorf("two runs of one seed differ: %+v and %+v", first, again)
+	}
+	p.Seed++
+	if other, _ := simnet.Run(p); other.Hash == first.Hash {
+		t.Error("another seed gives the same run")
+	}
+}
