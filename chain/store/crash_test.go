@@ -74,7 +74,7 @@ func life(t *testing.T, fs *memFS, r *rand.Rand, first int) (acked, tried []Reco
 // random, full or failing before that, keeps all that was acknowledged, in
 // order and without a hole, over many lives.
 func TestLogSurvivesPowerCuts(t *testing.T) {
-	for seed := range uint64(250) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		fs := newMemFS()
 		var kept []Record // what must be there
@@ -205,7 +205,7 @@ func TestLogTellsDamage(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		file, recs, groups := written(t, closed)
 		for at := range groups[4] {
-			for _, flip := range []byte{1, 0x80, 0xff} {
+			for _, flip := range []byte{1 << (at % 8), 0xff} {
 				b := slices.Clone(file)
 				b[at] ^= flip
 				l, err := reopen(b)

@@ -31,8 +31,12 @@ func TestLogWaitsForRoomOnAFullDisk(t *testing.T) {
 	fs.set(func() { fs.room = 300 })
 	var done atomic.Int32
 	all := make(chan struct{})
+	first := make(chan struct{})
 	go func() { // more than the queue takes: Append must block, not fail
 		for i := 1; i <= 30; i++ {
+			if i == 2 {
+				<-first
+			}
 			b := Batch{Records: []Record{numbered(i, 400)}, Done: func(_ []uint64, err error) {
 				if n := done.Add(1); err != nil || int(n) != i {
 					t.Errorf("batch %d is done as number %d: %v", i, n, err)
@@ -60,6 +64,7 @@ func TestLogWaitsForRoomOnAFullDisk(t *testing.T) {
 	if size > int(good)+segmentHead {
 		t.Fatalf("%d bytes of a write that failed stay in the file", size-int(good)-segmentHead)
 	}
+	close(first)
 	fs.set(func() { fs.room = -1 })
 	l.Retry()
 	if err := <-state; err != nil {
@@ -119,6 +124,9 @@ func TestLogDistrustsAFileWhoseSyncFailed(t *testing.T) {
 	fs.set(func() { fs.syncFails = 2 })
 	if _, err := l.Write(numbered(1, 80)); err != nil {
 		t.Fatal(err)
+	}
+	if names, _ := fs.List("log"); len(names) != 2 {
+		t.Fatalf("segments %v: the file whose sync failed was written again", names)
 	}
 	// The power goes: only what was really synced is left.
 	after := newMemFS()
@@ -185,7 +193,7 @@ func TestLogClosesWhileItFails(t *testing.T) {
 	var failed atomic.Int32
 	for i := range 10 {
 		size := 800
-		if i > 4 {
+		if i > 0 {
 			size = 8 // would fit
 		}
 		b := Batch{Records: []Record{numbered(i, size)}, Done: func(_ []uint64, err error) {
@@ -200,6 +208,7 @@ func TestLogClosesWhileItFails(t *testing.T) {
 			<-state
 		}
 	}
+	fs.set(func() { fs.room = 700 })
 	if err := l.Close(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("closing: %v", err)
 	}
@@ -213,5 +222,38 @@ func TestLogClosesWhileItFails(t *testing.T) {
 	defer l.Close()
 	if _, recs := contents(t, l); len(recs) != 0 {
 		t.Errorf("%d records of batches that got an error", len(recs))
+	}
+}
+
+// A new segment rules from its first offset on as soon as its file has a name,
+// also when making it durable failed: what comes later must not go to the old.
+func TestLogNeverWritesBehindANewerSegment(t *testing.T) {
+	fs := newMemFS()
+	opt := Options{FS: fs, SegmentSize: 1000, FailFast: true}
+	l, err := OpenLog("log", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Write(numbered(0, 400)); err != nil {
+		t.Fatal(err)
+	}
+	fs.set(func() { fs.dirFails = 1 })
+	if _, err := l.Write(numbered(1, 800)); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("a directory that cannot be synced: %v", err)
+	}
+	l.Retry()
+	if _, err := l.Write(numbered(2, 80)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = OpenLog("log", opt); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, recs := contents(t, l)
+	if err := sameRecords(recs, []Record{numbered(0, 400), numbered(2, 80)}); err != nil {
+		t.Fatal(err)
 	}
 }

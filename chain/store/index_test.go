@@ -280,8 +280,29 @@ func TestIndexThatCannotBeWrittenKeepsItsMark(t *testing.T) {
 		t.Fatalf("a thousand headers taken: %v", x.Err())
 	}
 	x.Advance(2000)
+	if x.mu.Lock(); x.fresh.mark >= 1000 {
+		t.Errorf("advanced to %d over what was refused", x.fresh.mark)
+	}
+	x.mu.Unlock()
 	if x.Close() == nil || x.Mark() != 1 {
 		t.Errorf("mark %d", x.Mark())
 	}
 
+}
+
+// After a write that failed, its entries are there again below the newer ones,
+// with the newer mark and floors.
+func TestIndexTakesBackWhatWasNotWritten(t *testing.T) {
+	x := &Index{fresh: newOverlay(7, floors{1, 2})}
+	x.change.L = &x.mu
+	old := newOverlay(5, floors{})
+	old.headers[3], old.headers[4] = headerAt{off: 30}, headerAt{off: 40}
+	x.writing, x.fresh.headers[4] = old, headerAt{off: 41}
+	x.settle(old, errors.New("no room"))
+	if x.writing != nil || x.err == nil || x.fresh.mark != 7 || x.fresh.floors != (floors{1, 2}) {
+		t.Errorf("mark %d, floors %v, error %v", x.fresh.mark, x.fresh.floors, x.err)
+	}
+	if x.fresh.headers[3].off != 30 || x.fresh.headers[4].off != 41 {
+		t.Errorf("headers %v", x.fresh.headers)
+	}
 }

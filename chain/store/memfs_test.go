@@ -22,6 +22,7 @@ type memFS struct {
 	// faults
 	room      int64         // bytes that can still be written; -1 without a limit
 	syncFails int           // so many syncs fail
+	dirFails  int           // so many syncs of a directory fail
 	down      bool          // the power is off: everything fails
 	off       chan struct{} // closed when it goes
 	calls     int           // changes so far
@@ -180,6 +181,10 @@ func (fs *memFS) SyncDir(dir string) error {
 	defer fs.mu.Unlock()
 	if err := fs.step(); err != nil {
 		return err
+	}
+	if fs.dirFails > 0 {
+		fs.dirFails--
+		return syscall.EIO
 	}
 	for name := range fs.names {
 		if strings.HasPrefix(name, dir+"/") {
