@@ -44,7 +44,7 @@ func (w *checkWork) tx(t *chain.Tx) {
 }
 
 const (
-	checkBatch    = 2048             // signatures that are enough for one call
+	checkBatch    = 4096             // signatures that are enough for one call
 	checkBytes    = 64 << 20         // of waiting jobs, above which clients are refused
 	checkKeys     = 16384            // expanded keys that are cached
 	checkCerts    = 4096             // certificates whose verdict is remembered
