@@ -18,13 +18,21 @@ type handler struct {
 }
 
 // fail logs what the validator should know of and makes it connect's.
-func (h *handler) fail(err error) error {
-	h.s.note(nil, err)
+func (h *handler) fail(ctx context.Context, err error) error {
+	h.s.note(callHost(ctx), err)
 	return wireError(err)
 }
 
+// callHost is the remote host of a call.
+func callHost(ctx context.Context) string {
+	if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		return hostOnly(info.Peer().Addr)
+	}
+	return ""
+}
+
 func (h *handler) Submit(ctx context.Context, req *ledgerpb.SubmitRequest) (*ledgerpb.SubmitResponse, error) {
-	res, err := h.s.submit(ctx, nil, req.Transactions)
+	res, err := h.s.submit(ctx, callHost(ctx), req.Transactions)
 	if err != nil {
 		return nil, wireError(err)
 	}
@@ -36,7 +44,7 @@ func (h *handler) Carry(ctx context.Context, req *ledgerpb.CarryRequest) (*ledge
 		return nil, wireError(chain.Rule(ErrRequest, "a bundle of %d bytes, 1 to %d are wanted", len(req.Bundle), chain.MaxBodyBytes))
 	}
 	if err := h.s.backend.Carry(ctx, req.Bundle); err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return &ledgerpb.CarryResponse{}, nil
 }
@@ -56,7 +64,7 @@ func (h *handler) Coins(ctx context.Context, req *ledgerpb.CoinsRequest) (*ledge
 	}
 	page, err := h.s.backend.Coins(ctx, owner, after, max)
 	if err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return coinsToWire(&page), nil
 }
@@ -68,7 +76,7 @@ func (h *handler) Outcome(ctx context.Context, req *ledgerpb.OutcomeRequest) (*l
 	}
 	out, err := h.s.backend.Outcome(ctx, id, req.Proof)
 	if err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return outcomeToWire(&out), nil
 }
@@ -83,7 +91,7 @@ func (h *handler) Bundle(ctx context.Context, req *ledgerpb.BundleRequest) (*led
 	}
 	raw, err := h.s.backend.Bundle(ctx, id, chain.ShardID(req.Dest))
 	if err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return &ledgerpb.BundleResponse{Bundle: raw}, nil
 }
@@ -95,7 +103,7 @@ func (h *handler) Tx(ctx context.Context, req *ledgerpb.TxRequest) (*ledgerpb.Tx
 	}
 	raw, err := h.s.backend.Tx(ctx, id)
 	if err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return &ledgerpb.TxResponse{Transaction: raw}, nil
 }
@@ -103,7 +111,7 @@ func (h *handler) Tx(ctx context.Context, req *ledgerpb.TxRequest) (*ledgerpb.Tx
 func (h *handler) Block(ctx context.Context, req *ledgerpb.BlockRequest) (*ledgerpb.BlockResponse, error) {
 	raw, err := h.s.backend.Block(ctx, req.Height)
 	if err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return &ledgerpb.BlockResponse{Block: raw}, nil
 }
@@ -111,7 +119,7 @@ func (h *handler) Block(ctx context.Context, req *ledgerpb.BlockRequest) (*ledge
 func (h *handler) Status(ctx context.Context, _ *ledgerpb.StatusRequest) (*ledgerpb.StatusResponse, error) {
 	st, err := h.s.backend.Status(ctx)
 	if err != nil {
-		return nil, h.fail(err)
+		return nil, h.fail(ctx, err)
 	}
 	return statusToWire(st), nil
 }

@@ -92,7 +92,7 @@ func (s *Server) newHTTP() *http.Server {
 		Protocols:         &protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
 		ReadHeaderTimeout: s.limits.Header,
-		ReadTimeout:       s.limits.Body, // guard lifts it once the body is there
+		ReadTimeout:       s.limits.Body, // net/http lifts it once the body is there
 		WriteTimeout:      s.limits.Submit + s.limits.Write,
 		IdleTimeout:       s.limits.Idle,
 		MaxHeaderBytes:    16 << 10,
@@ -182,10 +182,10 @@ func (s *Server) guard(procedure string, g *gate, max int, timeout time.Duration
 	m := s.metrics.call(procedure)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		b, done, err := s.admit(w, r, g, max)
+		b, done, err := s.admit(r, g, max)
 		if err != nil {
 			m.refuse(err)
-			s.note(r, err)
+			s.note(remoteHost(r), err)
 			if s.errors.IsSupported(r) {
 				s.errors.Write(w, r, wireError(err))
 			} else {
@@ -206,7 +206,7 @@ func (s *Server) guard(procedure string, g *gate, max int, timeout time.Duration
 }
 
 // admit reads the body and enters the gate. The caller calls done at the end.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, g *gate, max int) (b body, done func(), err error) {
+func (s *Server) admit(r *http.Request, g *gate, max int) (b body, done func(), err error) {
 	if err := s.waiting.enter(); err != nil {
 		return b, nil, err
 	}
@@ -219,8 +219,6 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, g *gate, max int)
 		s.bytes.give(b.taken)
 		return b, nil, err
 	}
-	// The deadline was for the body: it would end a long call, too.
-	http.NewResponseController(w).SetReadDeadline(time.Time{})
 	c := connOf(r)
 	if c != nil {
 		c.begin()

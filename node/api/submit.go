@@ -26,17 +26,17 @@ const (
 func (s *Server) plainSubmit(w http.ResponseWriter, r *http.Request) {
 	m := s.metrics.plain
 	start := s.quiet.now()
-	b, done, err := s.admit(w, r, &s.submits, MaxSubmitBytes)
+	b, done, err := s.admit(r, &s.submits, MaxSubmitBytes)
 	if err != nil {
 		m.refuse(err)
-		s.note(r, err)
+		s.note(remoteHost(r), err)
 		writePlainError(w, err)
 		return
 	}
 	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), s.limits.Submit)
 	defer cancel()
-	res, err := s.submit(ctx, r, b.data)
+	res, err := s.submit(ctx, remoteHost(r), b.data)
 	if err != nil {
 		m.refuse(err)
 		writePlainError(w, err)
@@ -57,7 +57,7 @@ func (s *Server) plainSubmit(w http.ResponseWriter, r *http.Request) {
 var headerProto = []string{typeProto}
 
 // submit hands transactions to the backend and counts what became of them.
-func (s *Server) submit(ctx context.Context, r *http.Request, raw []byte) (SubmitResult, error) {
+func (s *Server) submit(ctx context.Context, host string, raw []byte) (SubmitResult, error) {
 	switch {
 	case len(raw) == 0:
 		return SubmitResult{}, chain.Rule(ErrRequest, "a submission without transactions")
@@ -66,35 +66,26 @@ func (s *Server) submit(ctx context.Context, r *http.Request, raw []byte) (Submi
 	}
 	res, err := s.backend.Submit(ctx, raw)
 	if err != nil {
-		s.note(r, err)
+		s.note(host, err)
 		return SubmitResult{}, err
 	}
 	s.metrics.accepted.Add(float64(res.Accepted))
 	if len(res.Refused) > 0 {
 		s.metrics.refused.Add(float64(len(res.Refused)))
 		first := &res.Refused[0]
-		s.quiet.warn(string(first.Kind), clientHost(r), "transactions refused, the first: "+first.Text)
+		s.quiet.warn(string(first.Kind), host, "transactions refused, the first: "+first.Text)
 	}
 	return res, nil
 }
 
 // note logs what was the validator's or a hostile client's fault.
-func (s *Server) note(r *http.Request, err error) {
+func (s *Server) note(host string, err error) {
 	kind, text := describe(err)
 	switch kind {
 	case ErrNotFound, ErrNotYet, ErrPruned, ErrStopping:
 		return
 	}
-	s.quiet.warn(string(kind), clientHost(r), text)
-}
-
-// clientHost is the request's remote host; calls through connect have no
-// request at hand.
-func clientHost(r *http.Request) string {
-	if r == nil {
-		return ""
-	}
-	return remoteHost(r)
+	s.quiet.warn(string(kind), host, text)
 }
 
 func submitToWire(res SubmitResult) *ledgerpb.SubmitResponse {
