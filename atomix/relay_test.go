@@ -172,7 +172,26 @@ func TestABundleThatNoBlockTakesUpIsHandedOver(t *testing.T) {
 	}
 	// The colleague checks it as if it came from anybody.
 	o = newOne(t, w)
-	only[CheckProof](t, o.receive(6, &BundleMsg{proofs[0]}))
+	check := only[CheckProof](t, o.receive(6, &BundleMsg{proofs[0]}))
+	only[sm.Deliver](t, o.step(ProofChecked{check.Key, nil}))
+	only[sm.Send](t, o.wait(4*patience))
+	o.nothing(o.wait(4 * patience)) // when the check would have been overdue
+	only[sm.Deliver](t, o.wait(4*patience))
+}
+
+func TestWhatIsClosedIsForgotten(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	tx := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 99})
+	o := newOne(t, w)
+	f := w.shards[1].submit(tx)
+	o.step(Decided{f.block, f.report})
+	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
+	f = w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
+	o.step(Decided{f.block, f.report})
+	o.wait(100 * patience)
+	if len(o.r.items)+len(o.r.agenda) != 0 {
+		t.Fatal("it is still watched")
+	}
 }
 
 func TestOnlyMembersOfItsShardBringABundle(t *testing.T) {

@@ -93,6 +93,22 @@ func (s *State) Audit() error {
 	return nil
 }
 
+// applied reports whether an output of t is among the coins: then t itself spent
+// what it lacks now. A client that asks one validator and submits to the next
+// must not be told that its own payment was too late.
+func (s *State) applied(t *chain.Tx) bool {
+	for i := range t.Outputs {
+		out := &t.Outputs[i]
+		if out.Owner.Shard(s.params.Shards) != s.shard {
+			continue
+		}
+		if _, ok := s.coins.Get(chain.OutPoint{Tx: t.ID, Index: uint32(i)}, out.Owner); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // Validate checks a transaction that CheckTx has passed against the state, for
 // admission: what it refuses would be skipped by a block now. The state may have
 // changed when the block comes.
@@ -115,6 +131,8 @@ func (s *State) Validate(t *chain.Tx, epoch uint64) error {
 			return chain.Rule(chain.ErrLocked, "output %d of %s is held by transfer %s; wait for its end", in.Index, in.Tx.Short(), holder.Short())
 		}
 		switch amount, ok := s.coins.Get(in.OutPoint, in.Owner); {
+		case !ok && s.applied(t):
+			return chain.Rule(chain.ErrDecided, "transaction %s is applied here already", id)
 		case !ok:
 			return chain.Rule(chain.ErrUnknown, "output %d of %s is not there: it was spent, belongs to somebody else, or is not final yet", in.Index, in.Tx.Short())
 		case amount != in.Amount:

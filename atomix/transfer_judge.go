@@ -77,7 +77,8 @@ func (t *Transfer) nothingElse() bool {
 }
 
 // refusal reports whether an input shard refuses the transaction and no other one
-// can have taken it.
+// has taken it: we did not submit it there, and so many members say that nothing
+// is recorded that one of them is honest.
 func (t *Transfer) refusal() (why string, ok bool) {
 	for _, s := range t.involved {
 		if !t.inputs.Has(s) {
@@ -88,7 +89,7 @@ func (t *Transfer) refusal() (why string, ok bool) {
 			if why == "" {
 				why = fmt.Sprintf("shard %d: %s", s, v.oneReason())
 			}
-		} else if v.sent || v.claim == ClaimPending {
+		} else if v.sent || v.claim == ClaimPending || !t.believable(s, len(v.denied)) {
 			return "", false
 		}
 	}
