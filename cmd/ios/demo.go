@@ -307,7 +307,10 @@ func (d *demo) abort(ctx context.Context, _, bob *wallet.Wallet) error {
 	if err := d.send(ctx, copied, to, 600); err != nil {
 		return err
 	}
-	d.say("now the transfer of 1000 is sent:")
+	d.say("the transfer of 1000 reaches shard 0, which knows nothing of that and locks its input:")
+	if err := d.submit(ctx, 0, p.Tx); err != nil {
+		return err
+	}
 	res, err := carol.Track(ctx, d.remote, p.Tx.ID, wallet.Hear{Progress: func(p wallet.Progress) {
 		if p.Outcome != 0 {
 			d.say("  shard %d: %s at height %d", p.Shard, p.Outcome, p.Height)
@@ -329,6 +332,17 @@ func (d *demo) abort(ctx context.Context, _, bob *wallet.Wallet) error {
 		return fmt.Errorf("the demonstration went wrong: carol has %d, not 600", b.Known)
 	}
 	return nil
+}
+
+// submit hands a transaction to one shard only.
+func (d *demo) submit(ctx context.Context, shard chain.ShardID, t *chain.Tx) error {
+	return d.remote.Net.Try(ctx, shard, func(ctx context.Context, e api.Endpoint) error {
+		res, err := e.Submit(ctx, t.Raw)
+		if err == nil && len(res.Refused) > 0 {
+			err = res.Refused[0].Err()
+		}
+		return err
+	})
 }
 
 func (d *demo) supply(ctx context.Context) error {
