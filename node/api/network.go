@@ -169,8 +169,8 @@ func (e *ShardError) Error() string {
 func (e *ShardError) Unwrap() []error { return append([]error{ErrUnreachable}, e.Faults...) }
 
 // Try calls f with the shard's endpoints, one after the other, until one
-// succeeds or refuses for a reason that others would give, too. What several
-// say that they do not have (ErrNotFound) is not there.
+// succeeds or refuses for a reason that others would give, too. What those that
+// answer do not have (ErrNotFound, ErrNotYet, ErrPruned) is not there.
 func (n *Network) Try(ctx context.Context, shard chain.ShardID, f func(context.Context, Endpoint) error) error {
 	fail := &ShardError{Shard: shard}
 	var missing error
@@ -182,7 +182,7 @@ func (n *Network) Try(ctx context.Context, shard chain.ShardID, f func(context.C
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, ErrNotFound):
+		case absent(err):
 			n.mark(m, nil)
 			missing = err
 		case elsewhere(err):
@@ -199,9 +199,15 @@ func (n *Network) Try(ctx context.Context, shard chain.ShardID, f func(context.C
 	return fail
 }
 
+// absent reports whether a validator that is well does not have what was asked
+// for.
+func absent(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrNotYet) || errors.Is(err, ErrPruned)
+}
+
 // elsewhere reports whether another validator may do better.
 func elsewhere(err error) bool {
-	for _, k := range []chain.ErrorKind{ErrStopping, ErrInternal, ErrPruned, ErrNotYet, chain.ErrWrongShard, chain.ErrWrongChain, chain.ErrEncoding} {
+	for _, k := range []chain.ErrorKind{ErrStopping, ErrInternal, chain.ErrWrongShard, chain.ErrWrongChain, chain.ErrEncoding} {
 		if errors.Is(err, k) {
 			return true
 		}
