@@ -100,6 +100,11 @@ func TestInvalidBody(t *testing.T) {
 	if c.numbers[c.ids[3]] != 0 {
 		t.Error("a body that nobody could ack is final")
 	}
+	for seat := range 3 {
+		if c.machine(seat).authors[3].acked != 0 {
+			t.Errorf("seat %d acked it", seat)
+		}
+	}
 	if !c.accused(3, FaultBody) || c.machine(0).view != 0 {
 		t.Error("the author is not named, or the leader pays for it")
 	}

@@ -26,7 +26,7 @@ type round struct {
 type tally struct {
 	gather *cosi.Collector
 	seen   cosi.Mask // who sent us something
-	many   cosi.Mask // who sent us more than its own share
+	many   cosi.Mask // who sent us others' shares
 	passed cosi.Mask // whose shares we passed on
 	share  *cosi.Signature
 	cert   *Certified

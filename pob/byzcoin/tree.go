@@ -162,7 +162,7 @@ func (m *Machine) onTreeTimer() {
 
 // bypass makes the leader speak to an inner node's leaves itself.
 func (m *Machine) bypass(inner int) {
-	if m.tree.past.Has(inner) {
+	if !m.tree.on || m.tree.past.Has(inner) {
 		return
 	}
 	m.tree.past.Set(inner)

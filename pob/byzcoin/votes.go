@@ -76,7 +76,7 @@ func (m *Machine) onShare(from int, s *Share) {
 		return
 	}
 	t.seen.Set(from)
-	if s.Votes.Mask.Count() > 1 {
+	if s.Votes.Mask.Count() > 1 || !s.Votes.Mask.Has(from) {
 		t.many.Set(from)
 	}
 	if err := t.gather.Add(from, s.Votes); err != nil && !errors.Is(err, cosi.ErrOverlap) {
@@ -101,7 +101,7 @@ func (m *Machine) tryCertify(phase chain.Phase) bool {
 	}
 	cert, culprits, err := t.gather.Certificate()
 	for _, seat := range culprits {
-		if t.many.Has(seat) {
+		if m.tree.on && t.many.Has(seat) {
 			m.bypass(seat) // a leaf below may be the one: it will tell
 		} else {
 			m.accuse(seat, FaultShare, true, nil, "sent a share for height %d, view %d, that does not verify", r.prop.Header.Height, r.prop.View)
