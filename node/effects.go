@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"ios/atomix"
 	"ios/chain"
@@ -15,13 +16,17 @@ import (
 // received is the transport's handler: it decodes off the loop.
 func (n *Node) received(from chain.ValidatorID, payload []byte) {
 	<-n.wired
+	if err := n.inbox.count(from, time.Now()); err != nil {
+		n.misbehaved(from, err, true)
+		return
+	}
 	msg, err := validator.Decode(n.net.params, payload)
 	if err != nil {
 		n.misbehaved(from, fmt.Errorf("a message that does not decode: %w", err), true)
 		return
 	}
-	if n.inbox.take(from, len(payload)) {
-		n.post(inbound{sm.Receive{From: from, Msg: msg}, len(payload)})
+	if in, ok := n.inbox.take(from, msg, len(payload)); ok {
+		n.post(in)
 	}
 }
 
@@ -30,6 +35,7 @@ func (n *Node) misbehaved(who chain.ValidatorID, reason error, drop bool) {
 	n.view.faults.log(n.log.WithField("peer", n.net.name(who)), reason)
 	if drop && who != n.net.self {
 		n.wire.Drop(who, reason)
+		n.inbox.cut(who)
 	}
 }
 

@@ -1,54 +1,117 @@
 package node
 
 import (
+	"fmt"
 	"sync"
+	"time"
 
 	"ios/chain"
 	"ios/internal/sm"
 )
 
-// inboxBytes is how much of one peer may wait for the loop. A peer that sends
-// more is read no further until the loop has caught up, so that it slows down
-// itself and nobody else.
-const inboxBytes = 8 << 20
+// Bounds of what one peer may send.
+const (
+	// inboxBytes is how much of one peer may wait for the loop. A peer that sends
+	// more is read no further until the loop has caught up, so that it slows down
+	// itself and nobody else.
+	inboxBytes = 8 << 20
+	// inboxOverhead is what a message costs besides its bytes.
+	inboxOverhead = 512
+	// inboxRate is how many messages a peer may send in a second on average. The
+	// protocols need a few hundred; with thousands nothing else would get done.
+	inboxRate = 4096
+	// inboxBurst is how many may come at once: what gathers in a transport's
+	// queue for a process that was stopped for a while, twice.
+	inboxBurst = 1 << 15
+)
 
 // inbound is a message on its way to the machine.
 type inbound struct {
 	sm.Receive
 	size int
+	cut  int // how often its sender had been cut off when it came
 }
 
 // inbox accounts for what waits for the loop, by peer.
 type inbox struct {
 	mu     sync.Mutex
 	room   *sync.Cond
-	used   map[chain.ValidatorID]int
+	peers  map[chain.ValidatorID]*inboxPeer
 	closed bool
 }
 
+type inboxPeer struct {
+	waiting int     // bytes, overhead included
+	tokens  float64 // messages that it may still send now
+	filled  time.Time
+	cut     int // how often it was cut off
+}
+
 func newInbox() *inbox {
-	b := &inbox{used: make(map[chain.ValidatorID]int)}
+	b := &inbox{peers: make(map[chain.ValidatorID]*inboxPeer)}
 	b.room = sync.NewCond(&b.mu)
 	return b
 }
 
-// take waits until the peer has room, and is false when the node stops.
-func (b *inbox) take(from chain.ValidatorID, size int) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for b.used[from] >= inboxBytes && !b.closed {
-		b.room.Wait()
+// peer finds the account of a validator. The caller holds the lock; only who is
+// in the registry gets here.
+func (b *inbox) peer(id chain.ValidatorID) *inboxPeer {
+	p := b.peers[id]
+	if p == nil {
+		p = &inboxPeer{tokens: inboxBurst}
+		b.peers[id] = p
 	}
-	b.used[from] += size
-	return !b.closed
+	return p
 }
 
-func (b *inbox) give(from chain.ValidatorID, size int) {
+// count counts a message, before anything is done with it. An error says that
+// its sender floods us.
+func (b *inbox) count(from chain.ValidatorID, now time.Time) error {
 	b.mu.Lock()
-	if b.used[from] >= inboxBytes {
+	defer b.mu.Unlock()
+	p := b.peer(from)
+	if !p.filled.IsZero() {
+		p.tokens = min(inboxBurst, p.tokens+now.Sub(p.filled).Seconds()*inboxRate)
+	}
+	p.filled = now
+	if p.tokens < 1 {
+		return fmt.Errorf("sends far more than the %d messages a second that are allowed", inboxRate)
+	}
+	p.tokens--
+	return nil
+}
+
+// take waits until the peer has room, and is false when the node stops.
+func (b *inbox) take(from chain.ValidatorID, msg sm.Message, size int) (inbound, bool) {
+	size += inboxOverhead
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.peer(from)
+	for p.waiting >= inboxBytes && !b.closed {
+		b.room.Wait()
+	}
+	p.waiting += size
+	return inbound{sm.Receive{From: from, Msg: msg}, size, p.cut}, !b.closed
+}
+
+// give says that the loop has taken the message. It reports whether it is still
+// to be consumed.
+func (b *inbox) give(in *inbound) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.peer(in.From)
+	if p.waiting >= inboxBytes {
 		b.room.Broadcast()
 	}
-	b.used[from] -= size
+	p.waiting -= in.size
+	return p.cut == in.cut
+}
+
+// cut throws away what waits of a peer that misbehaved: it may be a great deal,
+// and each of it dear to check.
+func (b *inbox) cut(id chain.ValidatorID) {
+	b.mu.Lock()
+	b.peer(id).cut++
 	b.mu.Unlock()
 }
 

@@ -1,29 +1,77 @@
 package node
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestAPeerThatSendsTooMuchWaitsAlone(t *testing.T) {
 	b := newInbox()
-	if !b.take(1, inboxBytes+5) {
+	big, ok := b.take(1, nil, inboxBytes+5)
+	if !ok {
 		t.Fatal("closed")
 	}
 	order := make(chan string, 3)
 	go func() {
-		b.take(1, 1)
+		b.take(1, nil, 1)
 		order <- "more of peer 1"
 	}()
-	b.take(2, 7) // does not wait
+	b.take(2, nil, 7) // does not wait
 	order <- "peer 2"
 	if first := <-order; first != "peer 2" {
 		t.Error(first, "came first")
 	}
-	b.give(1, inboxBytes+5)
+	b.give(&big)
 	<-order
-	b.take(1, inboxBytes)
+	b.take(1, nil, inboxBytes)
 	done := make(chan bool)
-	go func() { done <- b.take(1, 1) }()
+	go func() {
+		_, ok := b.take(1, nil, 1)
+		done <- ok
+	}()
 	b.close()
 	if <-done {
 		t.Error("taken after the close")
+	}
+}
+
+func TestWhatACutOffPeerSentIsThrownAway(t *testing.T) {
+	b := newInbox()
+	before, _ := b.take(1, nil, 10)
+	other, _ := b.take(2, nil, 10)
+	b.cut(1)
+	after, _ := b.take(1, nil, 10)
+	if b.give(&before) {
+		t.Error("a message from before the cut is consumed")
+	}
+	if !b.give(&other) || !b.give(&after) {
+		t.Error("another's message, or one after the cut, is thrown away")
+	}
+	if b.peers[1].waiting != 0 || b.peers[2].waiting != 0 {
+		t.Error("something is still booked")
+	}
+}
+
+func TestAFloodIsNoticed(t *testing.T) {
+	b := newInbox()
+	now := time.Unix(1, 0)
+	for i := range inboxBurst {
+		if err := b.count(1, now); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+	if b.count(1, now) == nil {
+		t.Error("a flood is not noticed")
+	}
+	if err := b.count(2, now); err != nil {
+		t.Errorf("another peer: %v", err)
+	}
+	for i := range inboxRate {
+		if err := b.count(1, now.Add(time.Second)); err != nil {
+			t.Fatalf("message %d of the next second: %v", i, err)
+		}
+	}
+	if b.count(1, now.Add(time.Second)) == nil {
+		t.Error("a flood in the next second is not noticed")
 	}
 }

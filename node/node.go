@@ -225,8 +225,9 @@ func (n *Node) loop(ctx context.Context) error {
 
 func (n *Node) consume(ev sm.Event) {
 	if in, ok := ev.(inbound); ok {
-		n.step(in.Receive)
-		n.inbox.give(in.From, in.size)
+		if n.inbox.give(&in) {
+			n.step(in.Receive)
+		}
 		return
 	}
 	n.step(ev)

@@ -1,0 +1,267 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/internal/sm"
+	"ios/node/config"
+	"ios/node/onetnet"
+	"ios/node/validator"
+	"ios/pob/byzcoin"
+)
+
+// traitor has a validator's keys and its place in the network, and runs none of
+// its code.
+type traitor struct {
+	*onetnet.Net
+	n       *network
+	id      chain.ValidatorID
+	keys    *config.Keys
+	targets []chain.ValidatorID
+	noise   *rand.ChaCha8
+	seen    atomic.Pointer[byzcoin.Proposal]
+	signed  []cosi.Signature
+}
+
+// betray takes the place of a validator that does not run.
+func betray(t *testing.T, n *network, id chain.ValidatorID) *traitor {
+	t.Helper()
+	keys, err := n.home(id).LoadKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := n.home(id).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peers []onetnet.Peer
+	var targets []chain.ValidatorID
+	for i := range n.Genesis.Validators {
+		v := &n.Genesis.Validators[i]
+		peers = append(peers, onetnet.Peer{ID: chain.ValidatorID(i), Public: v.Identity[:], Address: v.Address})
+		if chain.ValidatorID(i) != id {
+			targets = append(targets, chain.ValidatorID(i))
+		}
+	}
+	b := &traitor{n: n, id: id, keys: keys, targets: targets, noise: rand.NewChaCha8([32]byte{7})}
+	b.Net, err = onetnet.New(onetnet.Config{
+		Self: id, Secret: keys.Identity, Chain: n.params.ChainID, Listen: cfg.Listen, Peers: peers,
+		Handler: b.hear,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// hear keeps the latest proposal.
+func (b *traitor) hear(_ sm.NodeID, payload []byte) {
+	if e, err := validator.Decode(b.n.params, payload); err == nil {
+		if p, ok := e.Msg.(*byzcoin.Proposal); ok {
+			b.seen.Store(p)
+		}
+	}
+}
+
+// flood sends what make gives to all others as fast as they take it.
+func (b *traitor) flood(stop <-chan struct{}, make func(i int) []byte) (sent int) {
+	for ; ; sent++ {
+		select {
+		case <-stop:
+			return sent
+		default:
+		}
+		payload := make(sent)
+		for _, to := range b.targets {
+			b.Send(to, payload)
+		}
+		// As long as its own queues are full it sends nothing, so that what
+		// arrives is what the others take.
+		for b.queued() > 4<<20 {
+			select {
+			case <-stop:
+				return sent
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+}
+
+func (b *traitor) queued() (most int) {
+	for _, p := range b.Stats() {
+		most = max(most, p.QueuedBytes)
+	}
+	return most
+}
+
+func (b *traitor) random(size int) []byte {
+	p := make([]byte, size)
+	b.noise.Read(p)
+	return p
+}
+
+func agreement(m sm.Message) []byte { return validator.Agreement(m).AppendTo(nil) }
+
+// forgedBody is a body of its own, well signed, full of transactions whose
+// witnesses do not verify.
+func (b *traitor) forgedBody(number uint64) []byte {
+	key := keyIn("traitor", 0, b.n.params.Shards)
+	coin := chain.Input{OutPoint: chain.OutPoint{Tx: chain.TxID(b.random(32))}, Owner: addressOf(key), Amount: 5}
+	tx := pay(b.n.params, coin, key, addressOf(key))
+	txs := make([][]byte, 256)
+	for i := range txs {
+		coin.Index = uint32(i)
+		forged := &chain.Tx{Expiry: tx.Expiry, Inputs: []chain.Input{coin}, Outputs: tx.Outputs, Witnesses: tx.Witnesses}
+		b.n.params.Seal(forged)
+		txs[i] = forged.Raw
+	}
+	body := &chain.Body{Chain: b.n.params.ChainID, Epoch: firstEpoch, Author: b.id, Number: number, Payload: chain.PayloadOf(txs, nil)}
+	body.SignBody(b.keys.Signing)
+	return agreement(&byzcoin.Body{Body: body})
+}
+
+// flooding is what a traitor sends.
+type flooding struct {
+	name   string
+	banned bool // it proves that the sender does not follow the protocol
+	make   func(b *traitor, i int) []byte
+}
+
+var floodings = []flooding{
+	{"queries", false, func(_ *traitor, i int) []byte { return agreement(&byzcoin.Query{Nonce: uint64(i)}) }},
+	{"bodies of forged transactions", true, func(b *traitor, i int) []byte { return b.forgedBody(uint64(1 + i)) }},
+	{"random bytes", true, func(b *traitor, i int) []byte { return b.random(1 + i%4096) }},
+	{"messages of 8 MB", true, func(b *traitor, _ int) []byte { return b.random(8 << 20) }},
+	{"fetches of all blocks", false, func(_ *traitor, i int) []byte {
+		return agreement(&byzcoin.Fetch{From: 1, Count: 1 << 20, MaxBytes: 1 << 30})
+	}},
+	{"forged votes", false, (*traitor).vote},
+	{"proposals out of turn", false, (*traitor).proposal},
+	{"wishes for other views", false, (*traitor).wish},
+}
+
+// flooded lets a traitor do what it can on a watched network.
+func (w *watched) flooded(t *testing.T, b *traitor, f flooding) {
+	t.Helper()
+	const refused = "is refused for a while"
+	before := w.n.logged(w.victim, refused)
+	w.under(t, f.name, func(stop <-chan struct{}) {
+		sent := b.flood(stop, func(i int) []byte { return f.make(b, i) })
+		t.Logf("%s: %d messages to each", f.name, sent)
+	})
+	if f.banned && w.n.logged(w.victim, refused) == before {
+		t.Errorf("%s: the sender kept its connection", f.name)
+	}
+}
+
+// betrayed is a network under traffic in which a traitor stands in for a
+// validator.
+func betrayed(t *testing.T) (*watched, *traitor) {
+	t.Helper()
+	n := startNetwork(t, 1, 4)
+	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 16, batch: 16, pace: 250 * time.Millisecond})
+	traitor, victim := n.members(0)[3], n.members(0)[1]
+	load.more(t, 50, 20*time.Second)
+	n.kill(traitor)
+	w := watch(t, n, load, victim)
+	b := betray(t, n, traitor)
+	await(t, 10*time.Second, func() string {
+		for _, p := range b.Stats() {
+			if !p.Connected {
+				return fmt.Sprintf("the traitor is not connected to v%d: %s", p.ID, p.LastError)
+			}
+		}
+		return ""
+	})
+	return w, b
+}
+
+// end lets the true validator come back, and compares everything.
+func (w *watched) end(t *testing.T, b *traitor) {
+	t.Helper()
+	b.Close()
+	w.n.start(b.id)
+	w.n.awaitReady(b.id)
+	w.load.stop(t, time.Minute)
+	verify(t, w.n, w.load)
+}
+
+// A validator of the committee sends the others garbage and floods: it loses
+// its connection, the shard keeps its rate, memory stays bounded.
+func TestATraitorFloodsItsCommittee(t *testing.T) {
+	w, b := betrayed(t)
+	for _, f := range floodings[:3] {
+		w.flooded(t, b, f)
+	}
+	w.end(t, b)
+}
+
+// All that a traitor can do, each from the beginning: a ban from the last would
+// hide the next.
+func TestATraitorFloodsInEveryWay(t *testing.T) {
+	soak(t)
+	for _, f := range floodings {
+		t.Run(f.name, func(t *testing.T) {
+			w, b := betrayed(t)
+			w.flooded(t, b, f)
+			w.end(t, b)
+		})
+	}
+}
+
+// latest is the last proposal that the traitor has seen.
+func (b *traitor) latest() *byzcoin.Proposal {
+	if p := b.seen.Load(); p != nil {
+		return p
+	}
+	return &byzcoin.Proposal{Header: chain.Header{Chain: b.n.params.ChainID, Epoch: firstEpoch, Height: 1}}
+}
+
+// vote is a vote of its seat for the block that is being decided, by its own
+// key, and for other bytes.
+func (b *traitor) vote(i int) []byte {
+	p := b.latest()
+	mask := cosi.NewMask(len(b.n.members(0)))
+	mask.Set(slices.Index(b.n.members(0), b.id))
+	return agreement(&byzcoin.Share{
+		Height: p.Header.Height, View: p.View, Phase: chain.Prepare + chain.Phase(i%2), Block: p.Header.Hash(),
+		Votes: cosi.Contribution{Mask: mask, Sig: b.sign(i)},
+	})
+}
+
+// sign gives one of a few signatures over nothing of importance.
+func (b *traitor) sign(i int) cosi.Signature {
+	for len(b.signed) < 16 {
+		s, err := cosi.BLS{}.Sign(b.keys.Cosi, b.random(32))
+		if err != nil {
+			panic(err) // the key was used before
+		}
+		b.signed = append(b.signed, s)
+	}
+	return b.signed[i%len(b.signed)]
+}
+
+// proposal is a block for the next height that is not its turn.
+func (b *traitor) proposal(i int) []byte {
+	p := *b.latest()
+	p.View += uint64(i % 5)
+	p.Header.Height += uint64(i % 3)
+	p.Header.Outcomes = chain.Hash(b.random(32))
+	copy(p.Signature[:], b.random(64))
+	return agreement(&p)
+}
+
+// wish is a wish for another view that it did not sign.
+func (b *traitor) wish(i int) []byte {
+	v := &byzcoin.ViewChange{Change: byzcoin.SignedChange{Seat: uint16(slices.Index(b.n.members(0), b.id)), View: b.latest().View + 1 + uint64(i)}}
+	copy(v.Change.Signature[:], b.random(64))
+	return agreement(v)
+}
