@@ -40,7 +40,8 @@ type view struct {
 	reason  string
 	refused map[int]string // what members said against it
 	denied  map[int]bool   // members that know nothing recorded
-	sent    bool           // a member took it and has not been refuted
+	sent    bool           // a member took it
+	waited  int            // answers since then
 
 	doing    activity
 	peer     Peer // whom it is waiting for
@@ -231,6 +232,7 @@ func (t *Transfer) checkProof(v *view, p *chain.OutcomeProof) error {
 // learn takes in an answer.
 func (t *Transfer) learn(v *view, ev *Asked) {
 	var height uint64
+	v.waited++
 	before, claim := v.outcome, v.claim
 	if ev.Claim == ClaimRecorded {
 		// Nothing is asked any more once the shard has closed it: nothing is
@@ -273,13 +275,14 @@ func (t *Transfer) act(v *view) {
 	}
 }
 
-// patienceOfSender is how many members may not know of a transaction that
-// another one took before it is submitted again.
+// patienceOfSender is how many answers without an outcome may come after a
+// member took the transaction before it is submitted again: that member may have
+// lied, and no claim of others counts for more.
 const patienceOfSender = 4
 
 // unheard reports whether the transaction should be submitted to the shard.
 func (t *Transfer) unheard(v *view) bool {
-	return v.claim != ClaimPending && (!v.sent || v.quiet%patienceOfSender == patienceOfSender-1)
+	return v.claim != ClaimPending && (!v.sent || v.waited >= patienceOfSender)
 }
 
 // somewhereYes reports whether a shard is proven to stand for the transaction.
@@ -300,7 +303,7 @@ func (t *Transfer) submitted(ev *Submitted) {
 	again := errors.Is(ev.Err, chain.ErrFull) || errors.Is(ev.Err, chain.ErrNotReady)
 	switch {
 	case ev.Err == nil || ev.Refused && errors.Is(ev.Err, chain.ErrDecided):
-		v.sent, v.failures = true, 0
+		v.sent, v.waited, v.failures = true, 0, 0
 		t.rest(v)
 	case !ev.Refused:
 		t.failed(v)
