@@ -70,10 +70,7 @@ func (c *call) answered(n *Net, m *member, refusals []validator.Refusal) {
 	d := n.logOf(m)
 	for _, r := range refusals {
 		i := c.good[r.Index]
-		known := errors.Is(r.Err, chain.ErrUnknown) && len(d.ids[c.txs[i].ID]) > 0
-		if !known && !errors.Is(r.Err, chain.ErrDecided) {
-			c.errs[i] = r.Err
-		}
+		c.errs[i] = n.explain(m.shard, d, &c.txs[i], r.Err)
 	}
 	for i := range c.txs {
 		if c.errs[i] == nil && m.hostil == nil {
@@ -81,6 +78,25 @@ func (c *call) answered(n *Net, m *member, refusals []validator.Refusal) {
 		}
 	}
 	c.end(n)
+}
+
+// explain is node.explain: it finds out what became of an unknown input.
+func (n *Net) explain(shard chain.ShardID, d *disk, t *chain.Tx, err error) error {
+	switch {
+	case errors.Is(err, chain.ErrDecided):
+		return nil
+	case !errors.Is(err, chain.ErrUnknown):
+		return err
+	case len(d.ids[t.ID]) > 0:
+		return nil
+	}
+	for i := range t.Inputs {
+		in := &t.Inputs[i]
+		if in.Owner.Shard(n.params.Shards) == shard && len(d.ids[in.Tx]) > 0 {
+			return chain.Rule(chain.ErrSpent, "output %d of %s was spent; choose other coins", in.Index, in.Tx.Short())
+		}
+	}
+	return err
 }
 
 func (c *call) end(n *Net) {

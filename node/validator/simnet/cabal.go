@@ -63,6 +63,7 @@ func (c *cabal) twin(m *member, p *byzcoin.Proposal) *byzcoin.Proposal {
 	t := c.makeTwin(m, p)
 	c.twins[hash] = t
 	if t != nil {
+		c.stats.Twins++
 		c.saw(t)
 	}
 	return t
@@ -129,6 +130,7 @@ func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 		return
 	}
 	known := &byzcoin.Certified{Height: h.Height, Block: s.Block, Cert: chain.Certificate{View: s.View, Phase: s.Phase, Certificate: cert}}
+	c.stats.Plots++
 	by := c.members[0].id
 	for _, to := range c.seats[c.shard] {
 		if c.chance(0.6) {

@@ -126,7 +126,7 @@ func (n *Net) ask(m *member, t *chain.Tx, e atomix.Ask) atomix.Asked {
 	if n.sim.Up(m.id) {
 		said.Claim, said.Reason, said.Proof, said.Err = n.outcome(m, t.ID)
 	}
-	if m.hostil != nil && m.hostil.does(lies) {
+	if m.hostil != nil && m.hostil.does(Lies) {
 		switch n.intn(4) {
 		case 0:
 			return atomix.Asked{Peer: e.Peer, Claim: atomix.ClaimPending}
@@ -143,13 +143,18 @@ func (n *Net) ask(m *member, t *chain.Tx, e atomix.Ask) atomix.Asked {
 	return said
 }
 
-// judgeClients compares what clients believe with what became of it.
+// judgeClients compares what clients believe with what became of it. Who was
+// refused may be surprised: somebody else may have submitted it again.
 func (n *Net) judgeClients() {
 	for i, c := range n.clients {
 		for _, v := range c.past {
 			f := n.judge.fateOf(v.tx)
 			committed := f.outcomes[f.involved[0]] == chain.Committed
-			if committed != (v.done.Verdict == atomix.TransferCommit) {
+			switch {
+			case committed == (v.done.Verdict == atomix.TransferCommit):
+			case v.done.Verdict == atomix.TransferRefuse:
+				n.stats.Surprises++
+			default:
 				n.fail("client %d heard verdict %d (%s) of %s, whose outcomes are %v", i, v.done.Verdict, v.done.Reason, v.tx.ID.Short(), f.outcomes)
 			}
 		}

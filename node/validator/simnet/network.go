@@ -160,6 +160,9 @@ func (n *Net) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Machi
 	}
 	m := n.members[id]
 	m.life++
+	if m.life > 1 {
+		n.stats.Restarts++
+	}
 	m.ready, m.skipped, m.returned = false, map[chain.TxID]atomix.Skip{}, len(records)
 	if err := m.disk.open(records); err != nil {
 		n.fail("validator %d: reading the log: %w", id, err)
@@ -190,6 +193,7 @@ func (n *Net) recover(m *member, records []sm.Persist) (*validator.Core, error) 
 		if err != nil {
 			return nil, err
 		}
+		n.stats.Snapshots++
 		state, cfg.Saved, cfg.Told, from = loaded, bytes.Clone(s.saved), s.height, s.from
 	}
 	cfg.State = state
@@ -228,6 +232,7 @@ type tap struct {
 func (t *tap) Step(now time.Time, ev sm.Event) []sm.Effect {
 	m := t.m
 	effects := m.core.Step(now, ev)
+	t.stumble(m)
 	for _, e := range effects {
 		switch e := e.(type) {
 		case sm.Persist:

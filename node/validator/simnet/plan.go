@@ -15,6 +15,7 @@ type Plan struct {
 	Seed      uint64
 	Sizes     []int // of the shards' committees
 	Traitors  []int // hostile members of each shard
+	Vices     Vice  // of all of them; 0 for some of each
 	Faults    sim.Faults
 	Until     time.Duration // when the faults end
 	Every     time.Duration // about, between two crashes or partitions
@@ -22,6 +23,8 @@ type Plan struct {
 	Down      int           // at once, 0 for any number
 	Blackouts int           // times that a whole shard loses power
 	Payments  int           // clients' transactions
+	Fragile   float64       // chance at each step of a validator that it crashes just after
+	Cuts      int           // times that a shard is cut off from the others
 	Snapshots time.Duration // about, between two of a validator; 0 for none
 	Policy    byzcoin.Policy
 	Limits    validator.Limits
@@ -52,7 +55,7 @@ func PlanOf(seed uint64) Plan {
 		Every: pick[time.Duration](r, 300, 600, 1500) * time.Millisecond,
 		Pause: pick[time.Duration](r, 300, 1000, 3000) * time.Millisecond,
 		Down:  pick(r, 1, 2, 3, 0), Blackouts: pick(r, 0, 0, 1, 2),
-		Payments:  pick(r, 20, 40, 80),
+		Payments: pick(r, 20, 40, 80, 160), Fragile: pick(r, 0, 0, 0.002, 0.01), Cuts: pick(r, 0, 0, 1, 3),
 		Snapshots: pick[time.Duration](r, 0, 0, 1000, 3000) * time.Millisecond,
 		Policy: byzcoin.Policy{
 			BlockInterval: 300 * time.Millisecond,
@@ -68,6 +71,12 @@ func PlanOf(seed uint64) Plan {
 	} else {
 		p.Sizes = []int{pick(r, 4, 5, 6, 7), 4, pick(r, 4, 5), 4}
 	}
+	if r.IntN(4) == 0 {
+		p.Faults.MaxDelay = pick[time.Duration](r, 400, 800) * time.Millisecond
+	}
+	if r.IntN(4) == 0 {
+		p.Faults.MaxSync = pick[time.Duration](r, 100, 300) * time.Millisecond
+	}
 	calm := r.IntN(4) == 0
 	for _, size := range p.Sizes {
 		n := Faults(size)
@@ -81,6 +90,7 @@ func PlanOf(seed uint64) Plan {
 
 // String is the plan in a line.
 func (p *Plan) String() string {
-	return fmt.Sprintf("seed %d: shards of %v with %v hostile, %v of loss %.2f, duplication %.2f, reordering %.1f, delays up to %v, crashes about every %v with %d down at most, %d blackouts, %d payments",
-		p.Seed, p.Sizes, p.Traitors, p.Until, p.Faults.Loss, p.Faults.Duplicate, p.Faults.Reorder, p.Faults.MaxDelay, p.Every, p.Down, p.Blackouts, p.Payments)
+	return fmt.Sprintf("seed %d: shards of %v with %v hostile, %v of loss %.2f, duplication %.2f, reordering %.1f, delays up to %v, writes up to %v, crashes about every %v with %d down at most and at %.3f of the steps, %d blackouts, %d cuts, snapshots every %v, %d payments",
+		p.Seed, p.Sizes, p.Traitors, p.Until, p.Faults.Loss, p.Faults.Duplicate, p.Faults.Reorder, p.Faults.MaxDelay,
+		p.Faults.MaxSync, p.Every, p.Down, p.Fragile, p.Blackouts, p.Cuts, p.Snapshots, p.Payments)
 }

@@ -71,6 +71,9 @@ func (n *Net) unleash() {
 	for range p.Blackouts {
 		n.sim.After(n.below(p.Until*3/4), n.blackout)
 	}
+	for range p.Cuts {
+		n.sim.After(n.below(p.Until*3/4), n.cut)
+	}
 	if p.Snapshots > 0 {
 		for _, m := range n.members {
 			n.snapshots(m)
@@ -100,11 +103,24 @@ func (n *Net) blackout() {
 	all := n.chance(0.3)
 	for _, m := range n.members {
 		if all || int(m.shard) == s {
-			n.stats.Crashes++
 			n.sim.Crash(m.id)
 			n.sim.After(n.below(n.plan.Pause), func() { n.sim.Restart(m.id) })
 		}
 	}
+}
+
+// cut separates a shard from the others.
+func (n *Net) cut() { n.sim.Partition(nil, n.seats[n.intn(len(n.seats))]) }
+
+// stumble crashes a validator in the middle of what it does.
+func (n *Net) stumble(m *member) {
+	if n.sim == nil || n.plan.Fragile == 0 || n.sim.Elapsed() > n.plan.Until || !n.chance(n.plan.Fragile) {
+		return
+	}
+	n.sim.After(n.below(n.plan.Faults.MaxSync+time.Millisecond), func() {
+		n.sim.Crash(m.id)
+		n.sim.After(n.below(n.plan.Pause), func() { n.sim.Restart(m.id) })
+	})
 }
 
 // clientsEnd lets the clients that are there come to their verdicts.

@@ -165,7 +165,7 @@ func (n *Net) serve(m *member, e *byzcoin.Serve) {
 	if len(blocks) == 0 {
 		return
 	}
-	if m.hostil != nil && m.hostil.does(badSync) {
+	if m.hostil != nil && m.hostil.does(BadSync) {
 		blocks = blocks[len(blocks)-1:]
 		bodies = append(bodies[:0], bodies[0])
 	}

@@ -12,7 +12,10 @@ type Stats struct {
 
 	Blocks    int // final
 	Views     int // the highest view
-	Crashes   int // blackouts
+	Restarts  int // of validators
+	Snapshots int // that they restarted from
+	Twins     int // second proposals that leaders showed
+	Plots     int // certificates that traitors put together
 	Blamed    int // forged proofs that honest validators noticed
 	Submitted int // payments
 	Accepted  int // transactions, once for each shard that promised to order them
@@ -22,6 +25,7 @@ type Stats struct {
 	Cross     int // of the committed ones, those across shards
 	Aborted   int
 	Verdicts  int // of clients
+	Surprises int // payments that committed after a client was refused
 }
 
 // Add adds another run.
@@ -30,7 +34,10 @@ func (s *Stats) Add(o *Stats) {
 	s.Simulated += o.Simulated
 	s.Blocks += o.Blocks
 	s.Views = max(s.Views, o.Views)
-	s.Crashes += o.Crashes
+	s.Restarts += o.Restarts
+	s.Snapshots += o.Snapshots
+	s.Twins += o.Twins
+	s.Plots += o.Plots
 	s.Blamed += o.Blamed
 	s.Submitted += o.Submitted
 	s.Accepted += o.Accepted
@@ -40,10 +47,12 @@ func (s *Stats) Add(o *Stats) {
 	s.Cross += o.Cross
 	s.Aborted += o.Aborted
 	s.Verdicts += o.Verdicts
+	s.Surprises += o.Surprises
 }
 
 // String is all of it in a line.
 func (s *Stats) String() string {
-	return fmt.Sprintf("%d steps in %v of simulated time, %d blocks, view %d at most, %d payments, %d accepted, %d refused, %d skipped, %d committed (%d across shards), %d aborted, %d verdicts of clients, %d forgeries noticed",
-		s.Steps, s.Simulated.Round(time.Second), s.Blocks, s.Views, s.Submitted, s.Accepted, s.Refused, s.Skipped, s.Committed, s.Cross, s.Aborted, s.Verdicts, s.Blamed)
+	return fmt.Sprintf("%d steps in %v of simulated time, %d blocks, view %d at most, %d restarts (%d from snapshots), %d double proposals, %d certificates of traitors, %d payments, %d accepted, %d refused, %d skipped, %d committed (%d across shards), %d aborted, %d verdicts of clients (%d surprised), %d forgeries noticed",
+		s.Steps, s.Simulated.Round(time.Second), s.Blocks, s.Views,
+		s.Restarts, s.Snapshots, s.Twins, s.Plots, s.Submitted, s.Accepted, s.Refused, s.Skipped, s.Committed, s.Cross, s.Aborted, s.Verdicts, s.Surprises, s.Blamed)
 }

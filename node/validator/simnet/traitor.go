@@ -1,7 +1,6 @@
 package simnet
 
 import (
-	"strings"
 	"time"
 
 	"ios/atomix"
@@ -12,54 +11,18 @@ import (
 	"ios/pob/byzcoin"
 )
 
-// vice is one way to be hostile.
-type vice uint32
-
-const (
-	silent        vice = 1 << iota // sends nothing
-	deaf                           // sends nothing to some
-	twoBodies                      // signs two bodies under each number
-	leaderOnly                     // shows its bodies to the leader only
-	leavesOut                      // as the leader, never lists the bodies of one author
-	hidesPrepared                  // shows no prepared block when the view changes, and drops those of others
-	twoProposals                   // as the leader, proposes two blocks
-	garbageShares                  // signs wrongly
-	forges                         // makes up proofs of other shards
-	replays                        // sends again what it has seen, to anybody
-	badBodies                      // authors bodies that break a rule, or repeat what others pay
-	badSync                        // serves other blocks than asked for
-	lies                           // to clients
-	noise                          // sends bytes that are no message
-	acksAll                        // acks what it does not have
-	viceEnd
-)
-
-var viceNames = []string{"silent", "deaf", "two bodies", "leader only", "leaves out", "hides prepared", "two proposals",
-	"garbage shares", "forges", "replays", "bad bodies", "bad sync", "lies", "noise", "acks all"}
-
 // traitor is a hostile member: an honest machine between filters.
 type traitor struct {
 	*Net
 	m      *member
 	cabal  *cabal
-	vices  vice
+	vices  Vice
 	victim chain.ValidatorID
 	seen   [][]byte // encoded messages
 	twins  map[chain.Hash]*chain.Body
 }
 
-func (t *traitor) does(v vice) bool { return t.vices&v != 0 }
-
-// String lists its vices.
-func (t *traitor) String() string {
-	var list []string
-	for i, name := range viceNames {
-		if t.does(1 << i) {
-			list = append(list, name)
-		}
-	}
-	return "hostile (" + strings.Join(list, ", ") + ")"
-}
+func (t *traitor) does(v Vice) bool { return t.vices&v != 0 }
 
 // corrupt makes the plan's number of members hostile, in ways of their own.
 func (n *Net) corrupt() {
@@ -71,10 +34,13 @@ func (n *Net) corrupt() {
 			m := n.members[n.seats[s][seat]]
 			t := &traitor{Net: n, m: m, cabal: c, twins: map[chain.Hash]*chain.Body{}}
 			for range 1 + n.intn(5) {
-				v := vice(1) << n.intn(len(viceNames))
-				if v != silent || n.chance(0.3) {
+				v := Vice(1) << n.intn(len(viceNames))
+				if v != Silent || n.chance(0.3) {
 					t.vices |= v
 				}
+			}
+			if n.plan.Vices != 0 {
+				t.vices = n.plan.Vices
 			}
 			t.victim = n.seats[s][n.intn(len(n.seats[s]))]
 			m.hostil = t
@@ -89,7 +55,11 @@ func (n *Net) corrupt() {
 func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
 	e := msg.(*validator.Envelope)
 	t.remember(e)
-	if t.does(silent) || t.does(deaf) && (int(to)+int(t.m.id))%3 == 0 {
+	if t.does(Silent) || t.does(Deaf) && (int(to)+int(t.m.id))%3 == 0 {
+		return nil
+	}
+	if t.does(Late) && t.chance(0.5) {
+		t.sim.After(t.below(time.Second), func() { t.sim.Inject(t.m.id, to, msg) })
 		return nil
 	}
 	switch inner := e.Msg.(type) {
@@ -100,16 +70,16 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 	case *byzcoin.Proposal:
 		return t.proposal(to, inner)
 	case *byzcoin.Share:
-		if t.does(garbageShares) && t.chance(0.7) {
+		if t.does(GarbageShares) && t.chance(0.7) {
 			inner.Votes.Sig[3] ^= 0x40
 			return sim.Pass(to, validator.Agreement(inner))
 		}
 	case *byzcoin.ViewChange:
-		if t.does(hidesPrepared) && inner.Change.Seat == uint16(t.m.seat) {
+		if t.does(HidesPrepared) && inner.Change.Seat == uint16(t.m.seat) {
 			return sim.Pass(to, validator.Agreement(&byzcoin.ViewChange{Change: t.cabal.strip(t.m, inner.Change)}))
 		}
 	case *byzcoin.NewView:
-		if t.does(hidesPrepared) {
+		if t.does(HidesPrepared) {
 			for i := range inner.Changes {
 				if int(inner.Changes[i].Seat) == t.m.seat {
 					inner.Changes[i] = t.cabal.strip(t.m, inner.Changes[i])
@@ -122,10 +92,10 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 
 // body shows a body of its own.
 func (t *traitor) body(to sm.NodeID, b *chain.Body) []sim.Parcel {
-	if t.does(leaderOnly) && to != t.cabal.leader() {
+	if t.does(LeaderOnly) && to != t.cabal.leader() {
 		return nil
 	}
-	if t.does(twoBodies) && t.members[to].seat%2 == 0 {
+	if t.does(TwoBodies) && t.members[to].seat%2 == 0 {
 		twin := t.twins[b.Hash]
 		if twin == nil {
 			twin = t.twin(b)
@@ -149,7 +119,7 @@ func (t *traitor) twin(b *chain.Body) *chain.Body {
 
 // proposal shows the members with an odd seat another block.
 func (t *traitor) proposal(to sm.NodeID, p *byzcoin.Proposal) []sim.Parcel {
-	if t.does(twoProposals) && t.cabal.leaderAt(p.View) == t.m.id {
+	if t.does(TwoProposals) && t.cabal.leaderAt(p.View) == t.m.id {
 		if twin := t.cabal.twin(t.m, p); twin != nil && t.members[to].seat%2 == 1 {
 			p = twin
 		}
@@ -171,17 +141,17 @@ func (t *traitor) in(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
 	case *byzcoin.Share:
 		t.cabal.share(from, inner)
 	case *byzcoin.Acks:
-		if t.does(leavesOut) {
+		if t.does(LeavesOut) {
 			inner.Refs = t.without(inner.Refs)
 			return sim.Pass(0, validator.Agreement(inner))
 		}
 	case *byzcoin.Insist:
-		if t.does(leavesOut) {
+		if t.does(LeavesOut) {
 			inner.Refs = t.without(inner.Refs)
 			return sim.Pass(0, validator.Agreement(inner))
 		}
 	case *byzcoin.ViewChange:
-		if t.does(hidesPrepared) && len(inner.Prepared) > 0 && t.cabal.leaderAt(inner.Change.View) == t.m.id && t.chance(0.8) {
+		if t.does(HidesPrepared) && len(inner.Prepared) > 0 && t.cabal.leaderAt(inner.Change.View) == t.m.id && t.chance(0.8) {
 			return nil
 		}
 	}
@@ -205,7 +175,7 @@ const relayProtocol = 2
 const maxSeen = 24
 
 func (t *traitor) remember(e *validator.Envelope) {
-	if !t.does(replays) && !t.does(noise) {
+	if !t.does(Replays) && !t.does(Noise) {
 		return
 	}
 	raw := e.AppendTo(nil)
@@ -224,11 +194,11 @@ func (t *traitor) act() {
 	}
 	anybody := t.members[t.intn(len(t.members))].id
 	peer := t.seats[t.m.shard][t.intn(len(t.seats[t.m.shard]))]
-	if t.does(replays) && len(t.seen) > 0 {
+	if t.does(Replays) && len(t.seen) > 0 {
 		t.sim.InjectRaw(t.m.id, anybody, t.seen[t.intn(len(t.seen))])
 		t.sim.InjectRaw(t.m.id, peer, t.seen[t.intn(len(t.seen))])
 	}
-	if t.does(noise) {
+	if t.does(Noise) {
 		raw := make([]byte, 1+t.intn(100))
 		for i := range raw {
 			raw[i] = byte(t.intn(256))
@@ -240,19 +210,19 @@ func (t *traitor) act() {
 		}
 		t.sim.InjectRaw(t.m.id, anybody, raw)
 	}
-	if t.does(acksAll) {
+	if t.does(AcksAll) {
 		ref := chain.BodyRef{Author: peer, Number: uint64(1 + t.intn(20)), Hash: chain.Hash{byte(t.intn(3))}}
 		refs := []chain.BodyRef{ref}
 		t.sim.Inject(t.m.id, t.cabal.leader(), validator.Agreement(&byzcoin.Acks{Refs: refs}))
 		t.sim.Inject(t.m.id, peer, validator.Agreement(&byzcoin.Insist{Refs: refs}))
 	}
-	if t.does(forges) {
+	if t.does(Forges) {
 		if b, dest := t.cabal.forge(t.m); b != nil {
 			e := &validator.Envelope{Protocol: relayProtocol, Msg: &atomix.BundleMsg{Bundle: b}}
 			t.sim.Inject(t.m.id, t.seats[dest][t.intn(len(t.seats[dest]))], e)
 		}
 	}
-	if t.does(badBodies) && t.m.ready {
+	if t.does(BadBodies) && t.m.ready {
 		t.badBody()
 	}
 }

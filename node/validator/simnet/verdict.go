@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"ios/chain"
-	"ios/node/validator"
 )
 
 // settled reports whether everything came to an end.
@@ -21,7 +20,7 @@ func (n *Net) settled() bool {
 		if !n.sim.Up(m.id) || !m.ready || m.height != uint64(len(n.judge.chains[m.shard].hashes)) {
 			return false
 		}
-		if txs, _, _ := m.core.Queue(); txs > 0 {
+		if txs, _, _ := m.core.Queue(); txs > 0 || m.core.State().Executing() {
 			return false
 		}
 	}
@@ -49,7 +48,7 @@ func (n *Net) stuck() error {
 		txs, _, _ := m.core.Queue()
 		kind := "honest"
 		if m.hostil != nil {
-			kind = m.hostil.String()
+			kind = "hostile (" + m.hostil.vices.String() + ")"
 		}
 		fmt.Fprintf(&b, "\nvalidator %d of shard %d: %s, height %d, ready %v, %d queued", m.id, m.shard, kind, m.height, m.ready, txs)
 	}
@@ -211,5 +210,3 @@ func (j *judge) kept() {
 		}
 	}
 }
-
-var _ = validator.Start{}
