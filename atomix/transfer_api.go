@@ -118,7 +118,10 @@ const (
 	Open           Verdict = iota
 	TransferCommit         // committed in all involved shards
 	TransferAbort          // aborted: no value moved, and what was locked is back
-	TransferRefuse         // no shard recorded anything: nothing happened
+	// TransferRefuse: no shard recorded anything, and more members of an input
+	// shard than can be faulty would not take it. Whoever has it may submit it
+	// again until its inputs are spent otherwise or it expires.
+	TransferRefuse
 )
 
 // Progress is delivered whenever something new is known of a shard.
