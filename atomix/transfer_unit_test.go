@@ -84,6 +84,9 @@ func TestARefusalWaitsForTheOtherInputShards(t *testing.T) {
 	a := find[SubmitTx](t, k.step(Asked{Peer: Peer{0, 0}}))
 	b := find[SubmitTx](t, k.step(Asked{Peer: Peer{1, 0}}))
 	k.step(Submitted{Peer: b.Peer})
+	for range 2 { // who has not heard of it yet
+		k.step(Asked{Peer: find[Ask](t, k.ring(1)).Peer})
+	}
 	no := chain.Rule(chain.ErrUnknown, "gone")
 	ask := find[Ask](t, k.step(Submitted{Peer: a.Peer, Refused: true, Err: no}))
 	a = find[SubmitTx](t, k.step(Asked{Peer: ask.Peer}))
