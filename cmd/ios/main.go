@@ -47,6 +47,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the network's rules.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenesis(), newDevnet(), newNode(), newWallet(), newFaucet(), newLoad(), newDemo())
+	root.AddCommand(newGenesis(), newDevnet(), newNode(), newWallet(), newFaucet(), newLoad(), newDemo(), newBench())
 	return root
 }

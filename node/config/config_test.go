@@ -51,7 +51,7 @@ func TestAHomeComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestKeysBelongToAPlaceInTheGenesis(t *testing.T) {
+func TestThePublicSideOfKeysIsProven(t *testing.T) {
 	mine, err := NewKeys()
 	if err != nil {
 		t.Fatal(err)
@@ -63,19 +63,16 @@ func TestKeysBelongToAPlaceInTheGenesis(t *testing.T) {
 	if err := (cosi.BLS{}).VerifyPossession(v.Cosi, v.Possession); err != nil {
 		t.Fatal(err)
 	}
-	g := &chain.Genesis{Validators: []chain.Validator{{Name: "other"}, *v}}
-	if id, err := mine.Find(g, "v0"); err != nil || id != 1 {
-		t.Fatalf("found %d, %v", id, err)
-	}
-	if _, err := mine.Find(g, "v9"); err == nil || !strings.Contains(err.Error(), "names no validator v9") {
-		t.Fatalf("a stranger: %v", err)
-	}
 	others, err := NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := others.Find(g, "v0"); err == nil || !strings.Contains(err.Error(), "other keys") {
-		t.Fatalf("other keys: %v", err)
+	w, err := others.Validator("v0", "127.0.0.1:7000", "http://127.0.0.1:7001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Identity == w.Identity || v.Signing == w.Signing || v.Cosi == w.Cosi {
+		t.Fatal("two validators got one key")
 	}
 }
 

@@ -149,22 +149,3 @@ func (k *Keys) Validator(name, address, api string) (*chain.Validator, error) {
 	}
 	return v, nil
 }
-
-// Find is the place in the registry of the validator that has these keys.
-func (k *Keys) Find(g *chain.Genesis, name string) (chain.ValidatorID, error) {
-	mine, err := k.Validator(name, "", "")
-	if err != nil {
-		return 0, err
-	}
-	for i := range g.Validators {
-		v := &g.Validators[i]
-		if v.Name != name {
-			continue
-		}
-		if v.Identity != mine.Identity || v.Signing != mine.Signing || v.Cosi != mine.Cosi {
-			return 0, fmt.Errorf("the genesis has other keys for validator %s than this home; put its validator.toml into the genesis, or its keys.toml back", name)
-		}
-		return chain.ValidatorID(i), nil
-	}
-	return 0, fmt.Errorf("the genesis names no validator %s; put its validator.toml into the genesis, or correct name in node.toml", name)
-}

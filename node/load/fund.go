@@ -16,7 +16,7 @@ import (
 const fanOut = 4000
 
 // patience is how long nothing may happen to transactions that were accepted.
-const patience = 30 * time.Second
+var patience = 30 * time.Second // tests shorten it
 
 // fund pays the outputs, all of owners in one shard, and returns the coins that
 // they became, in the same order. Payments that others were faster with are made
