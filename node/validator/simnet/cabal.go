@@ -21,6 +21,7 @@ type cabal struct {
 	blocks  map[chain.Hash]*byzcoin.Proposal
 	ballots map[ballot]*cosi.Collector
 	twins   map[chain.Hash]*byzcoin.Proposal // by the block that they contradict
+	sides   map[chain.Hash]int               // the seats, modulo 2, that see a block and not its twin
 }
 
 // ballot is a vote on a block.
@@ -32,7 +33,7 @@ type ballot struct {
 
 func (c *cabal) init() {
 	c.bodies, c.blocks = map[chain.Hash]*chain.Body{}, map[chain.Hash]*byzcoin.Proposal{}
-	c.ballots, c.twins = map[ballot]*cosi.Collector{}, map[chain.Hash]*byzcoin.Proposal{}
+	c.ballots, c.twins, c.sides = map[ballot]*cosi.Collector{}, map[chain.Hash]*byzcoin.Proposal{}, map[chain.Hash]int{}
 }
 
 func (c *cabal) leader() chain.ValidatorID { return c.leaderAt(c.view) }
@@ -48,6 +49,7 @@ func (c *cabal) saw(p *byzcoin.Proposal) {
 		clear(c.blocks)
 		clear(c.ballots)
 		clear(c.twins)
+		clear(c.sides)
 	}
 	c.blocks[p.Header.Hash()] = p
 }
@@ -64,6 +66,7 @@ func (c *cabal) twin(m *member, p *byzcoin.Proposal) *byzcoin.Proposal {
 	c.twins[hash] = t
 	if t != nil {
 		c.stats.Twins++
+		c.sides[hash], c.sides[t.Header.Hash()] = 0, 1
 		c.saw(t)
 	}
 	return t
@@ -133,10 +136,17 @@ func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 	c.stats.Plots++
 	by := c.members[0].id
 	for _, to := range c.seats[c.shard] {
-		if c.chance(0.6) {
+		if c.shows(s.Block, to) && c.chance(0.8) {
 			c.sim.Inject(by, to, validator.Agreement(known))
 		}
 	}
+}
+
+// shows reports whether a member may know of a block: each half of the committee
+// sees one of two.
+func (c *cabal) shows(block chain.Hash, to chain.ValidatorID) bool {
+	side, split := c.sides[block]
+	return !split || c.Net.members[to].seat%2 == side
 }
 
 // strip is a member's wish for a view that hides what it has prepared.

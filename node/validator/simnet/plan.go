@@ -15,6 +15,7 @@ type Plan struct {
 	Seed      uint64
 	Sizes     []int // of the shards' committees
 	Traitors  []int // hostile members of each shard
+	Leaders   bool  // they are the first ones to lead
 	Vices     Vice  // of all of them; 0 for some of each
 	Faults    sim.Faults
 	Until     time.Duration // when the faults end
@@ -58,8 +59,8 @@ func PlanOf(seed uint64) Plan {
 		Payments: pick(r, 20, 40, 80, 160), Fragile: pick(r, 0, 0, 0.002, 0.01), Cuts: pick(r, 0, 0, 1, 3),
 		Snapshots: pick[time.Duration](r, 0, 0, 1000, 3000) * time.Millisecond,
 		Policy: byzcoin.Policy{
-			BlockInterval: 300 * time.Millisecond,
-			Window:        pick(r, 4, 8, 16), Quota: pick(r, 1, 2, 4), TreeAbove: pick(r, 16, 16, 3),
+			BlockInterval: 300 * time.Millisecond, MinGap: pick[time.Duration](r, 20, 100) * time.Millisecond,
+			Window: pick(r, 4, 8, 16), Quota: pick(r, 1, 2, 4), TreeAbove: pick(r, 16, 16, 3),
 		},
 		Limits: validator.Limits{
 			QueueTxs: pick(r, 4, 64), QueueBytes: 1 << 16, BodyTxs: pick(r, 1, 3, 16), BodyBytes: 1 << 14,
@@ -77,6 +78,7 @@ func PlanOf(seed uint64) Plan {
 	if r.IntN(4) == 0 {
 		p.Faults.MaxSync = pick[time.Duration](r, 100, 300) * time.Millisecond
 	}
+	p.Leaders = r.IntN(2) == 0
 	calm := r.IntN(4) == 0
 	for _, size := range p.Sizes {
 		n := Faults(size)

@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"slices"
 	"time"
 
 	"ios/atomix"
@@ -30,7 +31,11 @@ func (n *Net) corrupt() {
 		c := &cabal{Net: n, shard: chain.ShardID(s)}
 		c.init()
 		n.cabals = append(n.cabals, c)
-		for _, seat := range n.sim.Random().Perm(len(n.seats[s]))[:count] {
+		seats := n.sim.Random().Perm(len(n.seats[s]))
+		if n.plan.Leaders {
+			slices.Sort(seats)
+		}
+		for _, seat := range seats[:count] {
 			m := n.members[n.seats[s][seat]]
 			t := &traitor{Net: n, m: m, cabal: c, twins: map[chain.Hash]*chain.Body{}}
 			for range 1 + n.intn(5) {
@@ -69,6 +74,10 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 		}
 	case *byzcoin.Proposal:
 		return t.proposal(to, inner)
+	case *byzcoin.Certified:
+		if !t.cabal.shows(inner.Block, to) {
+			return nil
+		}
 	case *byzcoin.Share:
 		if t.does(GarbageShares) && t.chance(0.7) {
 			inner.Votes.Sig[3] ^= 0x40

@@ -35,6 +35,9 @@ func (n *Net) settled() bool {
 // stuck says what did not come to an end.
 func (n *Net) stuck() error {
 	var b strings.Builder
+	if n.judge.unkept > 0 {
+		fmt.Fprint(&b, "invariant 7: ")
+	}
 	fmt.Fprintf(&b, "%v after the faults ended not everything has come to an end: %d transactions that were accepted are in no final block", n.sim.Elapsed()-n.plan.Until, n.judge.unkept)
 	for i := range n.judge.chains {
 		c := &n.judge.chains[i]
