@@ -268,8 +268,9 @@ func (t *Transfer) act(v *view) {
 			t.rest(v)
 		}
 	case t.inputs.Has(v.shard) && t.decisive == Open && t.unheard(v):
-		p := t.pick(v)
-		t.begin(v, submitting, p, SubmitTx{p, t.cfg.Tx})
+		// To the one that has just answered: who is asked and who is submitted to
+		// must not be two halves of the committee.
+		t.begin(v, submitting, v.peer, SubmitTx{v.peer, t.cfg.Tx})
 	default:
 		t.rest(v)
 	}
