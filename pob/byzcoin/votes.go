@@ -80,6 +80,10 @@ func (m *Machine) onShare(from int, s *Share) {
 		t.many.Set(from)
 	}
 	if err := t.gather.Add(from, s.Votes); err != nil && !errors.Is(err, cosi.ErrOverlap) {
+		if t.many.Has(from) && errors.Is(err, cosi.ErrSignature) {
+			m.bypass(from) // a leaf below may be the one, again
+			return
+		}
 		m.accuse(from, FaultShare, true, nil, "sent a share that is none: %v", err)
 		return
 	}
