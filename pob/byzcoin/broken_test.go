@@ -95,6 +95,7 @@ func TestInvalidBody(t *testing.T) {
 	c := newCluster(t, 4, options{seed: 1, shirks: []int{3}})
 	c.synced()
 	c.author(3, "bad payload")
+	c.author(3, "a good one behind it")
 	c.load([]int{0, 1, 2}, 9, 3*time.Second)
 	c.eventually("the others' bodies are final", func() bool { return len(c.held) == 9 && c.settled() }, 5*time.Second)
 	if c.numbers[c.ids[3]] != 0 {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"ios/chain/cosi"
+	"ios/internal/sim"
+	"ios/internal/sm"
 )
 
 func TestBlocksBecomeFinal(t *testing.T) {
@@ -60,5 +62,76 @@ func TestRestartOfAll(t *testing.T) {
 			c.net.Restart(id)
 		}
 		c.eventually("what was held is final everywhere", func() bool { return c.net.Elapsed() > 1500*time.Millisecond && c.settled() }, 20*time.Second)
+	}
+}
+
+// After a restart of all, a quorum suffices to go on.
+func TestRestartOfAQuorum(t *testing.T) {
+	c := newCluster(t, 4, options{seed: 1})
+	c.synced()
+	c.author(1, "before")
+	c.eventually("a block", func() bool { return c.top == 1 && c.settled() }, time.Second)
+	for _, id := range c.ids {
+		c.net.Crash(id)
+	}
+	for _, id := range c.ids[1:] {
+		c.net.Restart(id)
+	}
+	c.synced()
+	c.author(2, "after")
+	c.eventually("another block", func() bool { return c.top == 2 }, 5*time.Second)
+}
+
+// A body that is lost is sent again by its author, long before anybody has to
+// insist on it.
+func TestLostBodyIsSentAgain(t *testing.T) {
+	c := newCluster(t, 4, options{seed: 1, policy: Policy{Delta: 10 * time.Second}})
+	c.synced()
+	lost := map[sm.NodeID]bool{}
+	c.net.FilterOut(c.ids[1], func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+		if _, ok := msg.(*Body); ok && !lost[to] {
+			lost[to] = true
+			return nil
+		}
+		return sim.Pass(to, msg)
+	})
+	c.author(1, "lost at first")
+	c.eventually("it is held", func() bool { return len(c.held) == 1 }, time.Second)
+}
+
+func TestWhoMayGiveWhichShares(t *testing.T) {
+	c := newCluster(t, 20, options{seed: 1})
+	mask := func(seats ...int) cosi.Mask {
+		m := cosi.NewMask(20)
+		for _, seat := range seats {
+			m.Set(seat)
+		}
+		return m
+	}
+	root := c.machine(0)
+	inner := c.machine(2)
+	leaf := inner.below(2)[0]
+	for i, x := range []struct {
+		at   *Machine
+		from int
+		mask cosi.Mask
+		want bool
+	}{
+		{root, 2, mask(2), true},
+		{root, 2, mask(append(root.below(2), 2)...), true},
+		{root, 2, mask(2, root.below(3)[0]), false},
+		{root, leaf, mask(leaf), true},
+		{root, leaf, mask(leaf, 2), false},
+		{root, leaf, mask(2), false},
+		{root, 2, mask(), false},
+		{root, 2, cosi.NewMask(19), false},
+		{inner, leaf, mask(leaf), true},
+		{inner, leaf, mask(leaf, inner.below(2)[1]), false},
+		{inner, 3, mask(3), false},
+		{inner, inner.below(3)[0], mask(inner.below(3)[0]), false},
+	} {
+		if got := x.at.mayGive(x.from, x.mask); got != x.want {
+			t.Errorf("case %d: %v", i, got)
+		}
 	}
 }
