@@ -29,7 +29,7 @@ func watch(t *testing.T, n *network, load *traffic, victim chain.ValidatorID) *w
 	t.Helper()
 	w := &watched{n: n, load: load, victim: victim}
 	load.more(t, 50, 20*time.Second)
-	w.rate = w.measure(t, func() { load.more(t, 16*30, 20*time.Second) })
+	w.rate = w.measure(t, func() { load.more(t, 16*24, 20*time.Second) })
 	t.Logf("without an attack: %.1f rounds a second, %d MB resident", w.rate, n.proc(victim).memory(t, "VmRSS")>>20)
 	return w
 }
@@ -66,7 +66,7 @@ func (w *watched) under(t *testing.T, name string, attack func(stop <-chan struc
 		}
 	}()
 	rate := w.measure(t, func() {
-		stop := time.NewTimer(3 * time.Second)
+		stop := time.NewTimer(2 * time.Second)
 		halt := make(chan struct{})
 		go func() { <-stop.C; close(halt) }()
 		attack(halt)

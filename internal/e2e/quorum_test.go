@@ -14,7 +14,7 @@ import (
 // within and across shards.
 func TestTransfersGoOnWithoutF(t *testing.T) {
 	n := startNetwork(t, 2, 8)
-	load := startTraffic(t, n, trafficConfig{owners: 3, coins: 16, batch: 8, cross: .5})
+	load := startTraffic(t, n, trafficConfig{owners: 6, coins: 16, batch: 4, cross: .3})
 	load.more(t, 100, 20*time.Second)
 	dead := []chain.ValidatorID{n.members(0)[1], n.members(1)[2]}
 	n.kill(dead...)
