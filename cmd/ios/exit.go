@@ -41,7 +41,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return codeOK
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"),
+		strings.HasPrefix(err.Error(), "if any flags in the group"):
 		return codeUsage
 	case errors.As(err, &refused):
 		return codeRefusal

@@ -40,8 +40,13 @@ func newRoot() *cobra.Command {
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the network's rules.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q; see: ios --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().Bool("json", false, "print the result as one JSON object")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -23,6 +23,7 @@ func newWallet() *cobra.Command {
 	f := cmd.PersistentFlags()
 	f.String("home", "wallet", "directory of the wallet")
 	f.String("passphrase-file", "", "file whose first line is the passphrase (default: it is asked for)")
+	f.Int("work-factor", wallet.DefaultWorkFactor, "log2 of what a guess at the passphrase costs; lower it on weak machines only")
 	return cmd
 }
 
@@ -62,7 +63,12 @@ func (c *client) open(cmd *cobra.Command) (*wallet.Wallet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wallet.Open(c.home, passphrase, wallet.NetworkOf(c.Genesis), wallet.Options{})
+	return wallet.Open(c.home, passphrase, wallet.NetworkOf(c.Genesis), walletOptions(cmd))
+}
+
+func walletOptions(cmd *cobra.Command) wallet.Options {
+	factor, _ := cmd.Flags().GetInt("work-factor")
+	return wallet.Options{WorkFactor: min(max(factor, 1), 22)} // what age can read back
 }
 
 // readPassphrase reads the passphrase from the file that the flag names, or
@@ -182,7 +188,7 @@ func (c *client) create(cmd *cobra.Command, wordsFile string) (w *wallet.Wallet,
 	if err != nil {
 		return nil, "", 0, err
 	}
-	w, err = wallet.Create(c.home, passphrase, given, wallet.NetworkOf(c.Genesis), wallet.Options{})
+	w, err = wallet.Create(c.home, passphrase, given, wallet.NetworkOf(c.Genesis), walletOptions(cmd))
 	if err != nil || given == "" {
 		if err == nil {
 			words = w.Words()
