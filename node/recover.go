@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"ios/chain/store"
 	"ios/internal/sm"
 	"ios/node/validator"
-	"ios/pob/byzcoin"
 )
 
 // maxSaved bounds what the agreement saves in a snapshot: the bodies that are
@@ -29,8 +29,8 @@ type recovered struct {
 	told   uint64 // height of the last record of outcomes
 	height uint64 // of the snapshot
 
-	records []sm.Persist
-	blocks  int
+	records int   // of the log behind from
+	err     error // why they ended early
 }
 
 // recover builds the machine from the newest snapshot and the log behind it.
@@ -43,27 +43,26 @@ func (n *Node) recover(ctx context.Context) (*validator.Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.view.replaying("reading the log", 0)
-	if err := n.readLog(ctx, r); err != nil {
-		return nil, fmt.Errorf("reading the log: %w", err)
+	n.view.replaying("indexing the log", 0)
+	if err := n.reindex(ctx); err != nil {
+		return nil, fmt.Errorf("indexing the log: %w", err)
 	}
-	n.view.replaying(fmt.Sprintf("executing %d blocks", r.blocks), 50)
 	g := n.net.genesis
 	core, err := validator.New(validator.Config{
 		Params: n.net.params, Self: n.net.self, Committees: n.net.members,
-		Agreement: n.net.agreement(n.cfg.Keys), State: r.state, Saved: r.saved, Told: r.told,
+		Agreement: n.net.agreement(n.cfg.Keys), State: r.state, Saved: r.saved,
 		Patience: atomix.DefaultPatience(g.Policy.Delta, g.Policy.BlockInterval),
 		Gather:   g.Policy.BlockGap, Limits: validator.DefaultLimits(),
-	}, r.records)
-	if err != nil {
-		return nil, err
+	}, n.records(ctx, r))
+	if err = errors.Join(r.err, err); err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
 	}
 	p := core.Point()
 	n.snap.last = r.from
 	n.view.restored(p.Height)
 	n.disk.tip.Store(r.told)
 	n.log.Infof("replayed %d blocks with %d records of the log onto the state of height %d in %v; the last final block is %d (%s)",
-		p.Height-r.height, len(r.records), r.height, time.Since(begin).Round(time.Millisecond), p.Height, p.Hash.Short())
+		p.Height-r.height, r.records, r.height, time.Since(begin).Round(time.Millisecond), p.Height, p.Hash.Short())
 	return core, nil
 }
 
@@ -113,36 +112,41 @@ func (n *Node) loadSnapshot() (*recovered, error) {
 	return r, nil
 }
 
-// readLog collects the records behind the snapshot, and puts into the indexes
-// what a crash kept out of them.
-func (n *Node) readLog(ctx context.Context, r *recovered) error {
+// reindex puts into the indexes what a crash kept out of them.
+func (n *Node) reindex(ctx context.Context) error {
 	d := n.disk
-	from, end := min(r.from, d.index.Mark()), d.log.End()
-	from = max(min(from, n.idsFrom()), d.log.First())
-	reindex := from
+	from := max(min(d.index.Mark(), n.idsFrom()), d.log.First())
 	return d.log.Scan(from, func(off uint64, rec store.Record) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if end > from {
-			n.view.replaying("reading the log", float64(off-from)/float64(end-from)*50)
-		}
-		if off >= reindex && indexable(rec.Kind) {
+		if indexable(rec.Kind) {
 			d.enter(indexEntry{off, store.Record{Kind: rec.Kind, Data: slices.Clone(rec.Data)}})
 		}
-		if off < r.from {
-			return nil
-		}
-		if rec.Kind == validator.RecordOutcomes {
-			r.told = max(r.told, validator.OutcomesHeight(rec.Data))
-			return nil
-		}
-		if rec.Kind == byzcoin.RecordFinal {
-			r.blocks++
-		}
-		r.records = append(r.records, sm.Persist{Kind: rec.Kind, Data: slices.Clone(rec.Data)})
-		return nil
+		return ctx.Err()
 	})
+}
+
+// records reads the log behind the snapshot. An error ends them early; it is
+// then in r.err.
+func (n *Node) records(ctx context.Context, r *recovered) iter.Seq[sm.Persist] {
+	log := n.disk.log
+	end := log.End()
+	stopped := errors.New("stopped")
+	return func(yield func(sm.Persist) bool) {
+		err := log.Scan(r.from, func(off uint64, rec store.Record) error {
+			if r.records++; r.records%256 == 0 {
+				n.view.replaying("executing the log", float64(off-r.from)/float64(end-r.from)*100)
+			}
+			if rec.Kind == validator.RecordOutcomes {
+				r.told = max(r.told, validator.OutcomesHeight(rec.Data))
+			}
+			if !yield(sm.Persist{Kind: rec.Kind, Data: slices.Clone(rec.Data)}) {
+				return stopped
+			}
+			return ctx.Err()
+		})
+		if !errors.Is(err, stopped) {
+			r.err = err
+		}
+	}
 }
 
 // idsFrom is the log offset from which ids must be entered again.

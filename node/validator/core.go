@@ -2,6 +2,8 @@ package validator
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"ios/atomix"
@@ -22,8 +24,6 @@ type Config struct {
 	State *atomix.State
 	// Saved is what Export gave at that snapshot, nil at the genesis.
 	Saved []byte
-	// Told is the height up to which outcomes are in the log, see RecordOutcomes.
-	Told uint64
 	// Patience is atomix.RelayConfig's.
 	Patience time.Duration
 	// Gather is how long transactions wait for company before they are put into
@@ -60,9 +60,7 @@ func (l ledger) Revert() { l.state.Revert() }
 
 func (l ledger) Finalize(b *chain.Block) {
 	l.state.Finalize(b)
-	if b.Header.Height > l.cfg.Told {
-		l.reports = append(l.reports, l.state.Report())
-	}
+	l.reports = append(l.reports, l.state.Report())
 }
 
 // Start is the first event of a Core.
@@ -93,12 +91,12 @@ type Decided struct {
 type Events []sm.Event
 
 // New makes a core; records are what its Persist effects put into the log since
-// the snapshot, without the outcomes. Its first event must be [Start].
-func New(cfg Config, records []sm.Persist) (*Core, error) {
+// the snapshot, or nil. Its first event must be [Start].
+func New(cfg Config, records iter.Seq[sm.Persist]) (*Core, error) {
 	c := &Core{cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits)}
 	cfg.Agreement.App = ledger{c}
 	var err error
-	if c.bft, err = byzcoin.Restore(cfg.Agreement, cfg.Saved, records); err != nil {
+	if c.bft, err = byzcoin.Restore(cfg.Agreement, cfg.Saved, c.restored(records)); err != nil {
 		return nil, fmt.Errorf("restoring the agreement: %w", err)
 	}
 	c.relay, err = atomix.NewRelay(atomix.RelayConfig{
@@ -109,6 +107,24 @@ func New(cfg Config, records []sm.Persist) (*Core, error) {
 		return nil, fmt.Errorf("making the relay: %w", err)
 	}
 	return c, nil
+}
+
+// restored is the agreement's part of the records. Of the rest it learns which
+// blocks' outcomes a crash kept from being stored.
+func (c *Core) restored(records iter.Seq[sm.Persist]) iter.Seq[sm.Persist] {
+	if records == nil {
+		return nil
+	}
+	return func(yield func(sm.Persist) bool) {
+		for r := range records {
+			if r.Kind == RecordOutcomes {
+				told := OutcomesHeight(r.Data)
+				c.reports = slices.DeleteFunc(c.reports, func(r *atomix.Report) bool { return r.Height <= told })
+			} else if !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // State is the ledger, for reading between two steps.

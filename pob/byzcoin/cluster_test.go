@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -145,7 +146,7 @@ func newCluster(t testing.TB, size int, o options) *cluster {
 			c.apps[id] = app
 			cfg := c.config(id)
 			cfg.App = app
-			m, err := Restore(cfg, nil, records)
+			m, err := Restore(cfg, nil, slices.Values(records))
 			if err != nil {
 				c.t.Fatalf("seed %d: node %d does not restart: %v", o.seed, id, err)
 			}

@@ -2,6 +2,7 @@ package byzcoin
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,7 +89,7 @@ func FuzzReceive(f *testing.F) {
 		}
 		cfg := c.config(c.ids[1])
 		cfg.App = &ledger{}
-		m, err := Restore(cfg, nil, records)
+		m, err := Restore(cfg, nil, slices.Values(records))
 		must(t, err)
 		now := c.net.Now()
 		m.Step(now, Start{})
@@ -122,7 +123,7 @@ func FuzzRestore(f *testing.F) {
 		if len(state) == 0 {
 			state = nil
 		}
-		m, err := Restore(cfg, state, []sm.Persist{{Kind: kind, Data: data}})
+		m, err := Restore(cfg, state, slices.Values([]sm.Persist{{Kind: kind, Data: data}}))
 		if err != nil {
 			return
 		}

@@ -2,6 +2,7 @@ package byzcoin
 
 import (
 	"fmt"
+	"iter"
 
 	"ios/chain"
 	"ios/internal/sm"
@@ -9,11 +10,11 @@ import (
 
 // Restore makes a machine from what an earlier one left: state is what
 // ExportState gave at the snapshot that the application stands at (nil: at
-// cfg.Start), records are all that followed, in order. The final blocks among
-// them are executed. Its first event must be [Start].
+// cfg.Start), records are all that followed, in order, and nil if there are none.
+// The final blocks among them are executed. Its first event must be [Start].
 //
-// The machine aliases the data of the records.
-func Restore(cfg Config, state []byte, records []sm.Persist) (*Machine, error) {
+// The machine aliases the data of the records, until their bodies are final.
+func Restore(cfg Config, state []byte, records iter.Seq[sm.Persist]) (*Machine, error) {
 	cfg.Policy = cfg.Policy.WithDefaults()
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("byzcoin: %w", err)
@@ -24,9 +25,14 @@ func Restore(cfg Config, state []byte, records []sm.Persist) (*Machine, error) {
 			return nil, fmt.Errorf("byzcoin: reading the state of a snapshot: %w", err)
 		}
 	}
-	for i := range records {
-		if err := m.restore(records[i].Kind, records[i].Data); err != nil {
-			return nil, fmt.Errorf("byzcoin: reading record %d of %d, kind %d: %w", i+1, len(records), records[i].Kind, err)
+	if records == nil {
+		return m, nil
+	}
+	n := 0
+	for r := range records {
+		n++
+		if err := m.restore(r.Kind, r.Data); err != nil {
+			return nil, fmt.Errorf("byzcoin: reading record %d, kind %d: %w", n, r.Kind, err)
 		}
 	}
 	return m, nil

@@ -2,6 +2,7 @@ package byzcoin
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,16 +31,16 @@ func TestRestoreFromSnapshot(t *testing.T) {
 		cfg := c.config(id)
 		app := &ledger{}
 		cfg.App = app
-		m, err := Restore(cfg, nil, c.net.Records(id)[:cut])
+		m, err := Restore(cfg, nil, slices.Values(c.net.Records(id)[:cut]))
 		must(t, err)
 		state := m.ExportState()
 		at := *app
 		cfg.App = &at
-		fromState, err := Restore(cfg, state, c.net.Records(id)[cut:])
+		fromState, err := Restore(cfg, state, slices.Values(c.net.Records(id)[cut:]))
 		must(t, err)
 		whole := cfg
 		whole.App = &ledger{}
-		fromAll, err := Restore(whole, nil, c.net.Records(id))
+		fromAll, err := Restore(whole, nil, slices.Values(c.net.Records(id)))
 		must(t, err)
 		if !bytes.Equal(fromState.ExportState(), fromAll.ExportState()) || at.state != whole.App.(*ledger).state {
 			t.Fatalf("seed %d: the two differ", seed)
@@ -91,7 +92,7 @@ func TestRestoreRefusesBrokenRecords(t *testing.T) {
 		for i, r := range records {
 			copied[i] = sm.Persist{Kind: r.Kind, Data: bytes.Clone(r.Data)}
 		}
-		_, err := Restore(cfg, nil, change(copied))
+		_, err := Restore(cfg, nil, slices.Values(change(copied)))
 		return err
 	}
 	if err := try(func(r []sm.Persist) []sm.Persist { return r }); err != nil {

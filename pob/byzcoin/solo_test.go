@@ -1,6 +1,7 @@
 package byzcoin
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func newSolo(t *testing.T, size, seat int) *solo {
 func (s *solo) restart() {
 	cfg := s.c.config(s.c.ids[s.seat])
 	cfg.App = &ledger{}
-	m, err := Restore(cfg, nil, s.records)
+	m, err := Restore(cfg, nil, slices.Values(s.records))
 	must(s.t, err)
 	s.m, s.sent = m, nil
 	s.now = s.now.Add(time.Second)
@@ -229,7 +230,7 @@ func TestNobodyVotesWhileSyncing(t *testing.T) {
 	p := s.proposal(0, ref)
 	cfg := s.m.cfg
 	cfg.App = &ledger{}
-	m, err := Restore(cfg, nil, s.records)
+	m, err := Restore(cfg, nil, slices.Values(s.records))
 	must(t, err)
 	s.m, s.sent = m, nil
 	s.step(Start{})

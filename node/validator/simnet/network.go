@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ios/atomix"
@@ -194,18 +195,10 @@ func (n *Net) recover(m *member, records []sm.Persist) (*validator.Core, error) 
 			return nil, err
 		}
 		n.stats.Snapshots++
-		state, cfg.Saved, cfg.Told, from = loaded, bytes.Clone(s.saved), s.height, s.from
+		state, cfg.Saved, from = loaded, bytes.Clone(s.saved), s.from
 	}
 	cfg.State = state
-	var list []sm.Persist
-	for _, r := range records[from:] {
-		if r.Kind == validator.RecordOutcomes {
-			cfg.Told = max(cfg.Told, validator.OutcomesHeight(r.Data))
-		} else {
-			list = append(list, r)
-		}
-	}
-	return validator.New(cfg, list)
+	return validator.New(cfg, slices.Values(records[from:]))
 }
 
 func (n *Net) config(m *member) validator.Config {
