@@ -46,7 +46,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		BlockInterval: 500 * time.Millisecond, BlockGap: 20 * time.Millisecond,
-		Delta: 250 * time.Millisecond, BodyQuota: 8,
+		Delta: 500 * time.Millisecond, BodyQuota: 8,
 	}
 }
 
