@@ -42,6 +42,7 @@ type view struct {
 	denied  map[int]bool   // members that know nothing recorded
 	sent    bool           // a member took it
 	waited  int            // answers since then
+	took    map[int]bool   // members that took it and brought it nowhere yet
 
 	doing    activity
 	peer     Peer // whom it is waiting for
@@ -84,7 +85,7 @@ func NewTransfer(cfg TransferConfig) (*Transfer, error) {
 		}
 		t.views[s] = &view{
 			shard: s, members: cfg.Members[s], next: max(cfg.First, 0) % cfg.Members[s],
-			refused: make(map[int]string), denied: make(map[int]bool), liars: make(map[int]bool),
+			refused: make(map[int]string), denied: make(map[int]bool), took: make(map[int]bool), liars: make(map[int]bool),
 		}
 	}
 	return t, nil
@@ -283,7 +284,7 @@ const patienceOfSender = 4
 
 // unheard reports whether the transaction should be submitted to the shard.
 func (t *Transfer) unheard(v *view) bool {
-	return v.claim != ClaimPending && (!v.sent || v.waited >= patienceOfSender)
+	return v.claim != ClaimPending && (!v.sent || v.waited >= patienceOfSender && !v.took[v.peer.Member])
 }
 
 // somewhereYes reports whether a shard is proven to stand for the transaction.
@@ -305,6 +306,9 @@ func (t *Transfer) submitted(ev *Submitted) {
 	switch {
 	case ev.Err == nil || ev.Refused && errors.Is(ev.Err, chain.ErrDecided):
 		v.sent, v.waited, v.failures = true, 0, 0
+		if v.took[ev.Member] = true; len(v.took) == v.members {
+			clear(v.took)
+		}
 		t.rest(v)
 	case !ev.Refused:
 		t.failed(v)
