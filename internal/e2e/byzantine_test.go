@@ -28,6 +28,7 @@ type traitor struct {
 	noise   *rand.ChaCha8
 	seen    atomic.Pointer[byzcoin.Proposal]
 	signed  []cosi.Signature
+	good    []byte
 }
 
 // betray takes the place of a validator that does not run.
@@ -71,13 +72,18 @@ func (b *traitor) hear(_ sm.NodeID, payload []byte) {
 	}
 }
 
-// flood sends what make gives to all others as fast as they take it.
-func (b *traitor) flood(stop <-chan struct{}, make func(i int) []byte) (sent int) {
+// flood sends what make gives to all others as fast as they take it, or at a
+// rate a second, if it is not 0.
+func (b *traitor) flood(stop <-chan struct{}, rate int, make func(i int) []byte) (sent int) {
+	begin := time.Now()
 	for ; ; sent++ {
 		select {
 		case <-stop:
 			return sent
 		default:
+		}
+		if rate > 0 {
+			time.Sleep(time.Until(begin.Add(time.Duration(sent) * time.Second / time.Duration(rate))))
 		}
 		payload := make(sent)
 		for _, to := range b.targets {
@@ -132,21 +138,35 @@ func (b *traitor) forgedBody(number uint64) []byte {
 type flooding struct {
 	name   string
 	banned bool // it proves that the sender does not follow the protocol
+	rate   int  // messages a second; 0 for as many as possible
 	make   func(b *traitor, i int) []byte
 }
 
 var floodings = []flooding{
-	{"forged votes", true, (*traitor).vote},
-	{"queries", true, func(_ *traitor, i int) []byte { return agreement(&byzcoin.Query{Nonce: uint64(i)}) }},
-	{"bodies of forged transactions", true, func(b *traitor, i int) []byte { return b.forgedBody(uint64(1 + i)) }},
-	{"random bytes", true, func(b *traitor, i int) []byte { return b.random(1 + i%4096) }},
-	{"messages of 8 MB", true, func(b *traitor, _ int) []byte { return b.random(8 << 20) }},
-	{"fetches of all blocks", true, func(_ *traitor, i int) []byte {
+	{"forged votes", true, 0, (*traitor).vote},
+	{"queries", true, 0, func(_ *traitor, i int) []byte { return agreement(&byzcoin.Query{Nonce: uint64(i)}) }},
+	{"bodies of forged transactions", true, 0, func(b *traitor, i int) []byte { return b.forgedBody(uint64(1 + i)) }},
+	{"random bytes", true, 0, func(b *traitor, i int) []byte { return b.random(1 + i%4096) }},
+	{"messages of 8 MB", true, 0, func(b *traitor, _ int) []byte { return b.random(8 << 20) }},
+	{"fetches of all blocks", true, 0, func(_ *traitor, i int) []byte {
 		return agreement(&byzcoin.Fetch{From: 1, Count: 1 << 20, MaxBytes: 1 << 30})
 	}},
-	{"proposals out of turn", true, (*traitor).proposal},
-	{"wishes for other views", true, (*traitor).wish},
+	{"proposals out of turn", true, 0, (*traitor).proposal},
+	{"wishes for other views", true, 0, (*traitor).wish},
+	// Below the rate at which a peer is cut off for the number alone.
+	{"slow queries", false, below, func(_ *traitor, i int) []byte { return agreement(&byzcoin.Query{Nonce: uint64(i)}) }},
+	{"slow fetches of all blocks", false, below, func(_ *traitor, i int) []byte {
+		return agreement(&byzcoin.Fetch{From: 1, Count: 1 << 20, MaxBytes: 1 << 30})
+	}},
+	{"pulls of all bodies", false, below, (*traitor).pull},
+	{"one good body again and again", false, below, (*traitor).goodBody},
+	{"acks of bodies that do not exist", false, below, func(b *traitor, _ int) []byte { return agreement(&byzcoin.Acks{Refs: b.refs(64)}) }},
+	{"insistence on bodies that do not exist", false, below, func(b *traitor, _ int) []byte { return agreement(&byzcoin.Insist{Refs: b.refs(64)}) }},
+	{"forged certificates", false, below, (*traitor).certificate},
 }
+
+// below is a rate that a peer is allowed.
+const below = 4000
 
 // flooded lets a traitor do what it can on a watched network.
 func (w *watched) flooded(t *testing.T, b *traitor, f flooding) {
@@ -155,7 +175,7 @@ func (w *watched) flooded(t *testing.T, b *traitor, f flooding) {
 	b.connected(t) // the last ban is over
 	before := w.n.logged(w.victim, refused)
 	w.under(t, f.name, func(stop <-chan struct{}) {
-		sent := b.flood(stop, func(i int) []byte { return f.make(b, i) })
+		sent := b.flood(stop, f.rate, func(i int) []byte { return f.make(b, i) })
 		t.Logf("%s: %d messages to each", f.name, sent)
 	})
 	if f.banned && w.n.logged(w.victim, refused) == before {
@@ -268,4 +288,44 @@ func (b *traitor) wish(i int) []byte {
 	v := &byzcoin.ViewChange{Change: byzcoin.SignedChange{Seat: uint16(slices.Index(b.n.members(0), b.id)), View: b.latest().View + 1 + uint64(i)}}
 	copy(v.Change.Signature[:], b.random(64))
 	return agreement(v)
+}
+
+// pull asks for all bodies of the last proposal, and for old ones.
+func (b *traitor) pull(i int) []byte {
+	refs := slices.Clone(b.latest().Refs)
+	for len(refs) < 64 {
+		refs = append(refs, chain.BodyRef{Author: b.targets[len(refs)%len(b.targets)], Number: uint64(1 + len(refs)/3)})
+	}
+	return agreement(&byzcoin.Pull{Refs: refs})
+}
+
+// goodBody is a body of its own that breaks no rule, always the same.
+func (b *traitor) goodBody(int) []byte {
+	if b.good == nil {
+		body := &chain.Body{Chain: b.n.params.ChainID, Epoch: firstEpoch, Author: b.id, Number: 1 << 20, Payload: chain.PayloadOf(nil, nil)}
+		body.SignBody(b.keys.Signing)
+		b.good = agreement(&byzcoin.Body{Body: body})
+	}
+	return b.good
+}
+
+// refs are names of bodies of its own that do not exist.
+func (b *traitor) refs(count int) []chain.BodyRef {
+	refs := make([]chain.BodyRef, count)
+	for i := range refs {
+		refs[i] = chain.BodyRef{Author: b.id, Number: uint64(1 + i), Hash: chain.Hash(b.random(32))}
+	}
+	return refs
+}
+
+// certificate claims that a quorum has decided a block that does not exist.
+func (b *traitor) certificate(i int) []byte {
+	p := b.latest()
+	mask := cosi.NewMask(len(b.n.members(0)))
+	for seat := range cosi.Quorum(mask.Seats()) {
+		mask.Set(seat)
+	}
+	c := &byzcoin.Certified{Height: p.Header.Height + 1, Block: chain.Hash(b.random(32))}
+	c.Cert = chain.Certificate{View: p.View, Phase: chain.Commit, Certificate: cosi.Certificate{Mask: mask, Sig: b.sign(i)}}
+	return agreement(c)
 }

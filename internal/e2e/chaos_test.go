@@ -33,13 +33,17 @@ func TestRandomKillsUnderLoad(t *testing.T) {
 	load.more(t, 200, 20*time.Second)
 	for c.kills < kills {
 		c.kill(t, kills)
-		c.pause(400)
-		for id := range c.down {
-			if c.rand.IntN(2) == 0 {
+		c.pause(600)
+		calm := c.rand.IntN(3) == 0
+		for _, id := range c.n.all() {
+			if _, dead := c.down[id]; dead && (calm || c.rand.IntN(2) == 0) {
 				c.revive(t, id)
 			}
 		}
-		c.pause(400)
+		if calm {
+			load.more(t, 100, time.Minute)
+		}
+		c.pause(300)
 	}
 	for id := range c.down {
 		c.revive(t, id)
