@@ -5,7 +5,6 @@ RACE    := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 PKGS    := ./...
 FUZZ    ?= 10m
 SEEDS   ?= 1000
-DEVNET  ?= /tmp/ios-bench
 
 export CGO_ENABLED = 0
 
@@ -16,7 +15,7 @@ all:
 	$(GO) build -o bin/ios ./cmd/ios
 
 # Two shards of four, wallets, a transfer across shards, a validator lost and
-# back, an abort with refund. About a minute.
+# back, an abort with refund. Seconds, once built.
 demo: all
 	bin/ios demo
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -127,16 +128,30 @@ func (n *Network) addValidators(o *Options) error {
 	return nil
 }
 
-// freePorts finds n addresses on loopback that nobody listens on.
+// The ports that are chosen from. They lie below those that the kernel gives to
+// outgoing connections: a validator that is down must find its port free when it
+// comes back.
+const (
+	firstPort = 10_240
+	endPort   = 32_000
+)
+
+// freePorts finds n addresses on loopback that nobody listens on. It begins
+// anywhere, so that networks that are down seldom have the same.
 func freePorts(n int) ([]string, error) {
-	addresses := make([]string, n)
-	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("looking for a free port: %w", err)
+	addresses := make([]string, 0, n)
+	const span = endPort - firstPort
+	for i, at := 0, mathrand.IntN(span); len(addresses) < n; i, at = i+1, (at+1)%span {
+		if i == span {
+			return nil, fmt.Errorf("%d free ports are wanted between %d and %d, there are %d", n, firstPort, endPort, len(addresses))
 		}
-		defer l.Close() // all at the end, so that none is found twice
-		addresses[i] = l.Addr().String()
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+at)
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue // taken
+		}
+		defer l.Close()
+		addresses = append(addresses, address)
 	}
 	return addresses, nil
 }

@@ -178,6 +178,10 @@ func TestAMemberThatEndsAtStartIsShownWithItsLog(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "v1") || !strings.Contains(err.Error(), "it is broken") {
 		t.Fatalf("%v", err)
 	}
+	// The other one, which may just have begun, is not left behind.
+	if pid := PID(n.Homes[0]); pid != 0 {
+		t.Errorf("v0 still runs, pid %d", pid)
+	}
 }
 
 func TestANumberAloneIsNeverSignalled(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"ios/node/config"
@@ -28,10 +29,16 @@ const readyPatience = 5 * time.Minute
 
 // Up starts the validators that do not run, with the program at the path, and
 // returns once all are ready. Progress gets a sentence now and then. When one
-// ends instead, the error has the end of its log.
-func (n *Network) Up(ctx context.Context, program string, progress func(string)) ([]Member, error) {
-	members := make([]Member, len(n.Homes))
+// ends instead, the error has the end of its log, and what this call started is
+// ended again.
+func (n *Network) Up(ctx context.Context, program string, progress func(string)) (members []Member, err error) {
+	members = make([]Member, len(n.Homes))
 	started := make([]*process, len(n.Homes))
+	defer func() {
+		if err != nil {
+			endAll(started)
+		}
+	}()
 	for i, home := range n.Homes {
 		cfg, err := home.Load()
 		if err != nil {
@@ -49,6 +56,27 @@ func (n *Network) Up(ctx context.Context, program string, progress func(string))
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
 	return members, n.await(ctx, members, started, progress)
+}
+
+// endAll ends processes of this call. They may not hold their directories yet,
+// so that Stop would not find them.
+func endAll(started []*process) {
+	for _, p := range started {
+		if p != nil {
+			p.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	for _, p := range started {
+		if p == nil {
+			continue
+		}
+		select {
+		case <-p.ended:
+		case <-time.After(stopPatience):
+			p.Process.Kill()
+			<-p.ended
+		}
+	}
 }
 
 // await polls the validators until all are ready.
