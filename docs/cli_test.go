@@ -118,7 +118,7 @@ func TestCommandsExist(t *testing.T) {
 	for _, d := range documents(t) {
 		var code []string
 		for _, f := range d.fence {
-			if f.info == "sh" || f.info == markRun || f.info == "" {
+			if f.info == "" || f.info == "sh" || strings.HasPrefix(f.info, "sh ") {
 				code = append(code, f.text)
 			}
 		}

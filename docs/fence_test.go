@@ -48,10 +48,10 @@ func pattern(shown string) *regexp.Regexp {
 			b.WriteString(`.*`)
 		case strings.TrimSpace(part) == "":
 			b.WriteString(`\s+`)
-		case len(part) == 64:
-			b.WriteString(`[0-9a-f]{64}`)
 		case strings.HasPrefix(part, "ios"):
 			b.WriteString(`iost?1[0-9a-z]+`)
+		case len(part) == 64:
+			b.WriteString(`[0-9a-f]{64}`)
 		default:
 			b.WriteString(`\d+(\.\d+)?`)
 		}

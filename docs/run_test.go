@@ -19,7 +19,7 @@ import (
 
 // Blocks marked so are run; one marked so behind such a block is what it prints.
 const (
-	markRun    = "sh test"
+	markRun    = "sh run"
 	markOutput = "text output"
 )
 
