@@ -151,7 +151,8 @@ func (r *Relay) keep(b *chain.Bundle, news []int) *incoming {
 	return in
 }
 
-// drop forgets a bundle.
+// drop forgets a bundle. Its appointments stay on the agenda, so they must not
+// keep it in memory.
 func (r *Relay) drop(in *incoming) {
 	if in.gone {
 		return
@@ -162,6 +163,7 @@ func (r *Relay) drop(in *incoming) {
 	for i := range in.bundle.Segment.Entries {
 		r.inbox.remove(in.bundle.Segment.Entries[i].ID, func(w waiting) bool { return w.in == in })
 	}
+	in.bundle = nil
 }
 
 // remove takes out the entries of id that match.

@@ -179,6 +179,28 @@ func TestABundleThatNoBlockTakesUpIsHandedOver(t *testing.T) {
 	only[sm.Deliver](t, o.wait(4*patience))
 }
 
+// What is dropped must not stay in memory until its turn on the agenda comes:
+// the inbox's bound would count for nothing.
+func TestADroppedBundleIsLetGo(t *testing.T) {
+	w, proofs := transfers(t, 2)
+	o := newOne(t, w)
+	check := only[CheckProof](t, o.receive(0, &BundleMsg{proofs[0]}))
+	o.step(ProofChecked{check.Key, errors.New("bad")})
+	check = only[CheckProof](t, o.receive(1, &BundleMsg{proofs[1]}))
+	only[sm.Deliver](t, o.step(ProofChecked{check.Key, nil}))
+	f := w.shards[1].carry(proofs[1])
+	o.step(Decided{f.block, f.report})
+	for _, a := range o.r.agenda {
+		if a.in != nil && a.in.bundle != nil {
+			t.Fatalf("the bundle of block %d is kept", a.in.bundle.Header.Height)
+		}
+	}
+	o.wait(100 * patience)
+	if len(o.r.agenda) != 0 {
+		t.Fatalf("%d appointments are left", len(o.r.agenda))
+	}
+}
+
 func TestWhatIsClosedIsForgotten(t *testing.T) {
 	w := newWorld(t, 2, 100)
 	tx := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 99})
