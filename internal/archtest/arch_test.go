@@ -70,6 +70,7 @@ var below = map[string][]string{
 	"node":       {"chain", "eds", "drp", "transepoch", "atomix", "pob", "msb", "internal"},
 	"simul":      {"chain", "eds", "drp", "transepoch", "atomix", "pob", "msb", "internal", "node"},
 	"cmd":        {"chain", "eds", "drp", "transepoch", "atomix", "pob", "msb", "internal", "node", "simul"},
+	"docs":       {}, // tests only
 	"internal":   {"chain"},
 }
 
