@@ -178,5 +178,8 @@ func (r *Reader) Block() *Block {
 func DecodeBlock(raw []byte) (*Block, error) {
 	r := NewReader(raw)
 	b := r.Block()
-	return b, r.Close()
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	return b, nil
 }

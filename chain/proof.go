@@ -157,7 +157,10 @@ func DecodeOutcomeProof(raw []byte) (*OutcomeProof, error) {
 	if !o.Entry.Outcome.Valid() {
 		r.Fail("unknown outcome %d", o.Entry.Outcome)
 	}
-	return o, r.Close()
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // Verify checks that the committee's shard recorded the entry in a final block

@@ -51,6 +51,17 @@ func TestABundleHoldsOnlyTransactionsOfItsEntries(t *testing.T) {
 	}
 }
 
+// A caller that leaves the error out must not hold a value that was never whole.
+func TestWhatDoesNotDecodeIsNoValue(t *testing.T) {
+	block, tree, _ := finalBlock(t)
+	if p, err := DecodeOutcomeProof(append(tree.Proof(block, 0, 0).AppendTo(nil), 0)); p != nil || !errors.Is(err, ErrEncoding) {
+		t.Errorf("a proof with a byte behind it: %v, %v", p, err)
+	}
+	if b, err := DecodeBlock(append(block.AppendTo(nil), 0)); b != nil || !errors.Is(err, ErrEncoding) {
+		t.Errorf("a block with a byte behind it: %v, %v", b, err)
+	}
+}
+
 func TestAnOutcomeProofConvincesAClient(t *testing.T) {
 	block, tree, committee := finalBlock(t)
 	for i := range tree {
