@@ -39,7 +39,9 @@
 // different members, or when anybody passes a new view message on.
 //
 // A new view message with the highest final height H thus binds the proposal
-// at H+1. Above H+1 nothing needs to be shown: a vote at H+2 in a view below v
+// at H+1. At H and below nothing is voted in the view: who lacks these blocks
+// fetches them, also when a crash came between the view's record and theirs.
+// Above H+1 nothing needs to be shown: a vote at H+2 in a view below v
 // would have come from a member with H+1 final, and a certificate there from q of
 // them; one of these is among the q of the new view message, and its message,
 // sent after that vote (by 3), would have shown H+1 (by 4). So nothing above H+1

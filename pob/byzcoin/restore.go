@@ -154,6 +154,12 @@ func (m *Machine) restoreView(r *chain.Reader) error {
 		return fmt.Errorf("view %d with a block that it is not bound to", nv.View)
 	}
 	m.enter(nv, base, bound, content)
+	// What it shows as final may not be in the log: below it we vote for nothing.
+	for i := range nv.Changes {
+		for j := range nv.Changes[i].Final {
+			m.onDecided(&nv.Changes[i].Final[j])
+		}
+	}
 	return nil
 }
 

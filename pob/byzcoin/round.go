@@ -228,7 +228,7 @@ func (m *Machine) ordered(refs []chain.BodyRef) bool {
 // executing them gives its root.
 func (m *Machine) tryPrepare() bool {
 	r := m.round
-	if r == nil || r.voted[0] || r.refused || r.prop.View != m.view || !m.canVote() || m.best != nil {
+	if r == nil || r.voted[0] || r.refused || r.prop.View != m.view || !m.canVote() || m.best != nil || m.height < m.base {
 		return false
 	}
 	again := m.voted != nil && m.voted.View == r.prop.View && m.voted.block() == r.hash

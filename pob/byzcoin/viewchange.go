@@ -8,6 +8,10 @@ import (
 	"ios/chain"
 )
 
+// maxLeap is how far ahead of our view a wish may be. One member alone can make
+// the others follow it (see gossip), but not use up the numbers of the views.
+const maxLeap = 1 << 32
+
 // change is the highest wish of a member for another view.
 type change struct {
 	msg *ViewChange // nil if it has none above the installed view
@@ -98,6 +102,10 @@ func (m *Machine) onViewChange(from int, v *ViewChange) {
 	}
 	if c.View <= m.view {
 		m.showView(&m.peers[from], m.cfg.Members[from])
+		return
+	}
+	if c.View-m.view > maxLeap {
+		m.ask(from) // it can show a new view if others are there too
 		return
 	}
 	if old := m.changes[from].msg; old != nil && old.Change.View >= c.View {
