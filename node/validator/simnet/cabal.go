@@ -16,12 +16,13 @@ type cabal struct {
 	*Net
 	shard   chain.ShardID
 	members []*member
-	view    uint64 // the highest that anybody installed
+	view    uint64  // the highest that anybody installed
+	zeal    float64 // with which they show what they put together
 	bodies  map[chain.Hash]*chain.Body
 	blocks  map[chain.Hash]*byzcoin.Proposal
 	ballots map[ballot]*cosi.Collector
 	twins   map[chain.Hash]*byzcoin.Proposal // by the block that they contradict
-	sides   map[chain.Hash]int               // the seats, modulo 2, that see a block and not its twin
+	sides   map[chain.Hash]int               // the half that sees a block and not its twin
 }
 
 // ballot is a vote on a block.
@@ -32,6 +33,7 @@ type ballot struct {
 }
 
 func (c *cabal) init() {
+	c.zeal = []float64{0.15, 0.8}[c.intn(2)]
 	c.bodies, c.blocks = map[chain.Hash]*chain.Body{}, map[chain.Hash]*byzcoin.Proposal{}
 	c.ballots, c.twins, c.sides = map[ballot]*cosi.Collector{}, map[chain.Hash]*byzcoin.Proposal{}, map[chain.Hash]int{}
 }
@@ -136,7 +138,7 @@ func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 	c.stats.Plots++
 	by := c.members[0].id
 	for _, to := range c.seats[c.shard] {
-		if c.shows(s.Block, to) && c.chance(0.8) {
+		if c.shows(s.Block, to) && c.chance(c.zeal) {
 			c.sim.Inject(by, to, validator.Agreement(known))
 		}
 	}
@@ -146,7 +148,14 @@ func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 // sees one of two.
 func (c *cabal) shows(block chain.Hash, to chain.ValidatorID) bool {
 	side, split := c.sides[block]
-	return !split || c.Net.members[to].seat%2 == side
+	return !split || c.half(to) == side
+}
+
+// half is the half of the committee that a member is in. After a restart it is
+// shown the other block: perhaps it has forgotten the first.
+func (c *cabal) half(id chain.ValidatorID) int {
+	m := c.Net.members[id]
+	return (m.seat + m.life) % 2
 }
 
 // strip is a member's wish for a view that hides what it has prepared.

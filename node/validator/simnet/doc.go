@@ -24,6 +24,9 @@
 //     transaction is committed in all its shards or in none.
 //   - 7: what an honest validator accepted is in a final block in the end, with an
 //     outcome, or skipped because another transaction took its inputs.
+//   - An honest validator never speaks for two blocks at one height, view and phase,
+//     in a view that it has left, or for two bodies under one number, whatever
+//     it forgot in a crash.
 //   - Honest validators are not accused by honest ones or by clients, and do not
 //     halt.
 //   - Once the faults end, everything comes to an end.

@@ -79,6 +79,12 @@ func PlanOf(seed uint64) Plan {
 		p.Faults.MaxSync = pick[time.Duration](r, 100, 300) * time.Millisecond
 	}
 	p.Leaders = r.IntN(2) == 0
+	if r.IntN(5) == 0 { // no seat to spare, and leaders that look for whoever forgot a vote
+		p.Sizes = []int{pick(r, 4, 4, 7), 4}
+		p.Leaders, p.Vices = true, TwoProposals|HidesPrepared
+		p.Fragile, p.Pause = pick(r, 0.01, 0.03), 200*time.Millisecond
+		p.Policy.MinGap = 100 * time.Millisecond
+	}
 	calm := r.IntN(4) == 0
 	for _, size := range p.Sizes {
 		n := Faults(size)

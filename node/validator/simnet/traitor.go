@@ -55,6 +55,11 @@ func (n *Net) corrupt() {
 			n.sim.After(n.below(time.Second), t.act)
 		}
 	}
+	for _, m := range n.members {
+		if m.hostil == nil {
+			n.sim.FilterOut(m.id, n.listen(m))
+		}
+	}
 }
 
 func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
@@ -75,7 +80,7 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 	case *byzcoin.Proposal:
 		return t.proposal(to, inner)
 	case *byzcoin.Certified:
-		if !t.cabal.shows(inner.Block, to) {
+		if !t.cabal.shows(inner.Block, to) || t.does(HidesPrepared) && inner.Cert.Phase == chain.Commit && !t.chance(t.cabal.zeal) {
 			return nil
 		}
 	case *byzcoin.Share:
@@ -129,7 +134,7 @@ func (t *traitor) twin(b *chain.Body) *chain.Body {
 // proposal shows the members with an odd seat another block.
 func (t *traitor) proposal(to sm.NodeID, p *byzcoin.Proposal) []sim.Parcel {
 	if t.does(TwoProposals) && t.cabal.leaderAt(p.View) == t.m.id {
-		if twin := t.cabal.twin(t.m, p); twin != nil && t.members[to].seat%2 == 1 {
+		if twin := t.cabal.twin(t.m, p); twin != nil && t.cabal.half(to) == 1 {
 			p = twin
 		}
 	}

@@ -1,0 +1,65 @@
+package simnet
+
+import (
+	"time"
+
+	"ios/chain"
+	"ios/internal/sim"
+	"ios/internal/sm"
+	"ios/node/validator"
+	"ios/pob/byzcoin"
+)
+
+// words is what an honest validator has said in all its lives. It is bound by
+// it, whatever happened to its disk since: what it says must be durable.
+type words struct {
+	votes  map[vote]chain.Hash
+	acks   map[chain.BodyRef]chain.Hash // by author and number
+	joined uint64                       // the highest view that it asked for
+}
+
+// vote is where a validator may speak for one block only. Phase 0 is its own
+// proposal.
+type vote struct {
+	height, view uint64
+	phase        chain.Phase
+}
+
+// listen looks at everything that leaves an honest validator.
+func (n *Net) listen(m *member) sim.Filter {
+	w := &words{votes: map[vote]chain.Hash{}, acks: map[chain.BodyRef]chain.Hash{}}
+	return func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+		switch inner := msg.(*validator.Envelope).Msg.(type) {
+		case *byzcoin.Share:
+			if inner.Votes.Mask.Has(m.seat) {
+				n.votes(m, w, vote{inner.Height, inner.View, inner.Phase}, inner.Block)
+			}
+		case *byzcoin.Proposal:
+			if n.cabals[m.shard].leaderAt(inner.View) == m.id {
+				n.votes(m, w, vote{inner.Header.Height, inner.View, 0}, inner.Header.Hash())
+			}
+		case *byzcoin.ViewChange:
+			w.joined = max(w.joined, inner.Change.View)
+		case *byzcoin.Acks:
+			for _, r := range inner.Refs {
+				at := chain.BodyRef{Author: r.Author, Number: r.Number}
+				if old, ok := w.acks[at]; ok && old != r.Hash {
+					n.fail("honest validator %d acks two bodies %d of validator %d", m.id, r.Number, r.Author)
+				}
+				w.acks[at] = r.Hash
+			}
+		}
+		return sim.Pass(to, msg)
+	}
+}
+
+func (n *Net) votes(m *member, w *words, at vote, block chain.Hash) {
+	old, again := w.votes[at]
+	switch {
+	case again && old != block:
+		n.fail("honest validator %d speaks for two blocks at height %d in view %d, phase %d", m.id, at.height, at.view, at.phase)
+	case !again && at.view < w.joined:
+		n.fail("honest validator %d speaks for a block in view %d after it asked for view %d", m.id, at.view, w.joined)
+	}
+	w.votes[at] = block
+}
