@@ -186,6 +186,17 @@ func (m *Machine) store(c *copyOf) {
 	}
 }
 
+// storeLast sees to it that of all bodies under a number the final one is the
+// last in the log, where the runner looks for it.
+func (m *Machine) storeLast(final []*chain.Body) {
+	for _, b := range final {
+		sl := m.authors[m.seats[b.Author]].slots[b.Number]
+		if sl != nil && sl.main != nil && sl.main.stored && sl.main.body.Hash != b.Hash {
+			m.persist(RecordPulled, b.Raw)
+		}
+	}
+}
+
 // forget drops the bodies of an author up to a number that is now final.
 func (m *Machine) forget(seat int, number uint64) {
 	a := &m.authors[seat]

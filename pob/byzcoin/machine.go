@@ -83,7 +83,8 @@ type peer struct {
 }
 
 // Kinds of records, for Persist. The runner may tell bodies and final blocks
-// apart by them, to index and to serve them.
+// apart by them, to index and to serve them: of the bodies with one author and
+// number the last before the final block is the final one.
 const (
 	RecordBody   uint8 = 1 // a raw body that we acked, or authored
 	RecordPulled uint8 = 2 // a raw body that we hold without having acked it

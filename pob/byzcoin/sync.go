@@ -213,11 +213,21 @@ func (m *Machine) applyBlock(b fetched) error {
 	if !m.verify(b.seat, &c) {
 		return chain.Rule(chain.ErrProof, "its certificate does not verify")
 	}
+	mine := make([]*copyOf, len(b.Bodies)) // their content is decoded
 	for i, body := range b.Bodies {
-		// A copy of our own has its content decoded.
-		if mine := m.find(&b.Block.Refs[i]); mine != nil {
-			m.store(mine)
-			b.Bodies[i] = mine.body
+		if mine[i] = m.find(&b.Block.Refs[i]); mine[i] != nil {
+			continue
+		}
+		// The certificate vouches for the body, but not for the bytes of its
+		// signature, which others will check when they get it from us.
+		if err := body.CheckSignature(&m.cfg.Keys[m.seats[body.Author]]); err != nil {
+			return err
+		}
+	}
+	for i, body := range b.Bodies {
+		if c := mine[i]; c != nil {
+			m.store(c)
+			b.Bodies[i] = c.body
 		} else {
 			m.persist(RecordPulled, body.Raw)
 		}

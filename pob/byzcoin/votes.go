@@ -241,6 +241,7 @@ func (m *Machine) finalize(b *chain.Block, hash chain.Hash, bodies []*chain.Body
 		m.halt("executing the certified block " + hash.Short() + " gives another root than a quorum's")
 		return false
 	}
+	m.storeLast(bodies)
 	m.persist(RecordFinal, b.AppendTo(nil))
 	m.cfg.App.Finalize(b)
 	m.open = chain.Hash{}
