@@ -64,15 +64,38 @@ func (j *journal) path() string { return filepath.Join(j.dir, journalName) }
 
 // append writes a line that is durable when it returns.
 func (j *journal) append(l *line) error {
-	raw, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
 	unlock, err := lock(j.dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	return j.write(l)
+}
+
+// appendIf is append for a line that may be written given the transfers that
+// are in the journal: nobody adds another one in between.
+func (j *journal) appendIf(l *line, may func([]*Sent) error) error {
+	unlock, err := lock(j.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	sent, err := j.read()
+	if err != nil {
+		return err
+	}
+	if err := may(sent); err != nil {
+		return err
+	}
+	return j.write(l)
+}
+
+// write appends a line. The caller holds the lock.
+func (j *journal) write(l *line) error {
+	raw, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
 	f, err := os.OpenFile(j.path(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the journal of transfers: %w", err)

@@ -10,6 +10,7 @@ import (
 	"ios/atomix"
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/chain/sig"
 	"ios/eds"
 	"ios/node/api"
 )
@@ -104,10 +105,29 @@ func (r *Remote) fetchFrom(ctx context.Context, shard chain.ShardID, id chain.Tx
 		if err != nil || t.ID != id {
 			return chain.Rule(chain.ErrEncoding, "%s sent something else for transaction %s", e.Name, id)
 		}
+		if err := r.genuine(t); err != nil {
+			return chain.Rule(chain.ErrEncoding, "%s sent transaction %s not as it was signed: %v", e.Name, id, err)
+		}
 		tx = t
 		return nil
 	})
 	return tx, err
+}
+
+// genuine checks what the id of a transaction does not cover. A shard that only
+// gets outputs does not check witnesses, so that even an honest validator may
+// have others than the owners'.
+func (r *Remote) genuine(t *chain.Tx) error {
+	if err := r.Params.CheckTx(t, t.Expiry); err != nil {
+		return err
+	}
+	for i := range t.Witnesses {
+		w := &t.Witnesses[i]
+		if !sig.Verify((*sig.PublicKey)(&w.PublicKey), chain.SignedBytes(t.ID), &w.Signature) {
+			return chain.Rule(chain.ErrSignature, "witness %d does not verify", i)
+		}
+	}
+	return nil
 }
 
 // Epoch is the lowest epoch that the shards report; transactions that expire

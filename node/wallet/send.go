@@ -33,6 +33,22 @@ func (w *Wallet) Prepare(ctx context.Context, r *Remote, to string, amount, fee 
 		fee = r.Params.MinFee
 	}
 	p := &Payment{To: address, Amount: amount, Fee: fee}
+	for attempt := 1; ; attempt++ {
+		made, err := w.prepare(ctx, r, p)
+		if !errors.Is(err, errTaken) || attempt == prepareAttempts {
+			return made, err
+		}
+	}
+}
+
+// errTaken is that another transfer has chosen a coin first.
+var errTaken = errors.New("other transfers take the wallet's coins all the time; send one after the other")
+
+// prepareAttempts is how often coins are chosen anew.
+const prepareAttempts = 16
+
+// prepare is one attempt.
+func (w *Wallet) prepare(ctx context.Context, r *Remote, p *Payment) (*Prepared, error) {
 	total, err := p.total(r.Params)
 	if err != nil {
 		return nil, err
@@ -59,11 +75,26 @@ func (w *Wallet) Prepare(ctx context.Context, r *Remote, to string, amount, fee 
 	if err := r.Params.CheckTx(tx, epoch); err != nil {
 		return nil, fmt.Errorf("the transaction that was built breaks a rule: %w", err)
 	}
-	err = w.journal.append(&line{Tx: tx.Raw, ID: tx.ID, Time: time.Now(), To: to, Amount: amount, Fee: fee})
+	entry := &line{Tx: tx.Raw, ID: tx.ID, Time: time.Now(), To: p.To.Text(w.network.Prefix), Amount: p.Amount, Fee: p.Fee}
+	err = w.journal.appendIf(entry, func(sent []*Sent) error { return w.untaken(sel, sent) })
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{Tx: tx, To: address, Amount: amount, Fee: fee, Change: sel.Change, Shards: shards}, nil
+	return &Prepared{Tx: tx, To: p.To, Amount: p.Amount, Fee: p.Fee, Change: sel.Change, Shards: shards}, nil
+}
+
+// untaken checks that no unfinished transfer spends a coin of the selection.
+func (w *Wallet) untaken(sel *Selection, sent []*Sent) error {
+	spoken, err := w.spokenBy(sent)
+	if err != nil {
+		return err
+	}
+	for i := range sel.Coins {
+		if spoken[sel.Coins[i].OutPoint] {
+			return errTaken
+		}
+	}
+	return nil
 }
 
 // shards are those that a payment from the selection involves.
@@ -128,6 +159,10 @@ func (w *Wallet) spoken() (map[chain.OutPoint]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.spokenBy(sent)
+}
+
+func (w *Wallet) spokenBy(sent []*Sent) (map[chain.OutPoint]bool, error) {
 	params := chain.NewParams(w.network.Chain, w.network.Prefix, w.network.Shards, 0)
 	spoken := make(map[chain.OutPoint]bool)
 	for _, s := range sent {

@@ -1,10 +1,12 @@
 package wallet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -369,5 +371,59 @@ func TestARefusedTransfer(t *testing.T) {
 	res, err := alice.Track(t.Context(), n.remote, p.Tx.ID, Hear{})
 	if err != nil || res.Verdict != VerdictRefused || res.Reason == "" {
 		t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+// Whoever chooses coins while another one does, too, in this program or in a
+// second one, must not choose the same.
+func TestTransfersAtATimeSpendDifferentCoins(t *testing.T) {
+	n, alice, bob := begin(t)
+	second, err := Open(alice.dir, "secret", NetworkOf(n.genesis), cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wallets := []*Wallet{alice.Wallet, second, alice.Wallet}
+	made := make([]*Prepared, len(wallets))
+	var wait sync.WaitGroup
+	for i, w := range wallets {
+		wait.Go(func() {
+			p, err := w.Prepare(t.Context(), n.remote, bob.text(0), 30, 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			made[i] = p
+		})
+	}
+	wait.Wait()
+	spent := make(map[chain.OutPoint]bool)
+	for _, p := range made {
+		if p == nil {
+			continue
+		}
+		for _, in := range p.Tx.Inputs {
+			if spent[in.OutPoint] {
+				t.Errorf("two transfers spend %v", in.OutPoint)
+			}
+			spent[in.OutPoint] = true
+		}
+	}
+}
+
+// The id of a transaction does not cover its witnesses: who hands one over may
+// have put others into it, and a shard that only gets outputs may not know.
+func TestATransactionWithForgedWitnessesIsNotFetched(t *testing.T) {
+	n, alice, bob := begin(t)
+	res := n.send(alice, bob.text(1), 150, 0) // from shard 0 to shard 1
+	good := n.ledgers[0].txs[res.ID]
+	forged := bytes.Clone(good)
+	forged[len(forged)-1] ^= 1
+	n.ledgers[0].txs[res.ID] = forged
+	if tx, err := n.remote.FetchTx(t.Context(), res.ID); err != nil || !bytes.Equal(tx.Raw, good) {
+		t.Errorf("one shard has it as it was signed: %v, %v", tx, err)
+	}
+	n.ledgers[1].txs[res.ID] = forged
+	if _, err := n.remote.FetchTx(t.Context(), res.ID); !errors.Is(err, chain.ErrEncoding) || !strings.Contains(err.Error(), "does not verify") {
+		t.Errorf("no shard has it as it was signed: %v", err)
 	}
 }
