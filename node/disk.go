@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ios/chain"
 	"ios/chain/store"
@@ -25,7 +26,10 @@ type disk struct {
 
 	entries chan indexEntry
 	indexed sync.WaitGroup
-	tip     atomic.Uint64 // height up to which blocks and outcomes can be read
+	closing chan struct{}
+	// unindexed is told why the indexes take no more, and nil when they do again.
+	unindexed func(error)
+	tip       atomic.Uint64 // height up to which blocks and outcomes can be read
 }
 
 // indexEntry is what the indexer puts into the index: a record and its place.
@@ -34,10 +38,15 @@ type indexEntry struct {
 	record store.Record
 }
 
-const indexQueue = 4096
+const (
+	indexQueue = 4096
+	indexRetry = time.Second
+)
 
-func openDisk(dir string, state func(error)) (d *disk, err error) {
-	d = &disk{dir: dir, entries: make(chan indexEntry, indexQueue)}
+// openDisk opens a data directory. The functions are told why the log and the
+// indexes take no more, and nil when they do again.
+func openDisk(dir string, unlogged, unindexed func(error)) (d *disk, err error) {
+	d = &disk{dir: dir, entries: make(chan indexEntry, indexQueue), closing: make(chan struct{}), unindexed: unindexed}
 	defer func() {
 		if err != nil {
 			d.closeFiles()
@@ -52,7 +61,7 @@ func openDisk(dir string, state func(error)) (d *disk, err error) {
 	if d.ids, err = store.OpenIDs(subdir(dir, "ids"), store.IDsOptions{}); err != nil {
 		return nil, err
 	}
-	if d.log, err = store.OpenLog(subdir(dir, "log"), store.Options{OnState: state}); err != nil {
+	if d.log, err = store.OpenLog(subdir(dir, "log"), store.Options{OnState: unlogged}); err != nil {
 		return nil, err
 	}
 	d.indexed.Add(1)
@@ -63,6 +72,7 @@ func openDisk(dir string, state func(error)) (d *disk, err error) {
 // close makes all that was appended durable. The log goes first, since it feeds
 // the indexer.
 func (d *disk) close() error {
+	close(d.closing)
 	err := d.log.Close()
 	d.log = nil
 	close(d.entries)
@@ -111,29 +121,57 @@ func indexable(kind byte) bool {
 func (d *disk) runIndexer() {
 	defer d.indexed.Done()
 	for e := range d.entries {
-		d.enter(e)
+		if !d.insist(e) {
+			break
+		}
+	}
+	for range d.entries { // what is left is found in the log at the next start
 	}
 }
 
-// enter puts a record into the index. What the index cannot take now is found
-// in the log at the next start.
-func (d *disk) enter(e indexEntry) {
+// insist enters a record, as often as it takes: none may be left out, since the
+// ids of a height that was passed over would never be found. It is false when
+// the disk is closed while the indexes take no more.
+func (d *disk) insist(e indexEntry) bool {
+	err := d.enter(e)
+	if err == nil {
+		return true
+	}
+	d.unindexed(err)
+	for err != nil {
+		select {
+		case <-time.After(indexRetry):
+		case <-d.closing:
+			return false
+		}
+		err = d.enter(e)
+	}
+	d.unindexed(nil)
+	return true
+}
+
+// enter puts a record into the indexes.
+func (d *disk) enter(e indexEntry) (err error) {
 	switch raw := e.record.Data; e.record.Kind {
 	case byzcoin.RecordBody, byzcoin.RecordPulled:
 		if key, ok := bodyKey(raw); ok {
-			_ = d.index.PutBody(key, e.off)
+			err = d.index.PutBody(key, e.off)
 		}
 	case byzcoin.RecordFinal:
-		if b, err := chain.DecodeBlock(raw); err == nil {
-			_ = d.index.PutHeader(b.Header.Height, e.off, b.Header.AppendTo(nil))
+		if b, e2 := chain.DecodeBlock(raw); e2 == nil {
+			err = d.index.PutHeader(b.Header.Height, e.off, b.Header.AppendTo(nil))
 		}
 	case validator.RecordOutcomes:
-		if o, err := validator.DecodeOutcomes(raw); err == nil {
-			_ = store.AddBlock(d.ids, o.Height, recordedIDs(o.Tree))
-			d.tip.Store(o.Height)
+		if o, e2 := validator.DecodeOutcomes(raw); e2 == nil {
+			if err = store.AddBlock(d.ids, o.Height, recordedIDs(o.Tree)); err == nil {
+				d.tip.Store(o.Height)
+			}
 		}
 	}
-	d.index.Advance(e.off)
+	if err == nil {
+		d.index.Advance(e.off)
+	}
+	return err
 }
 
 // recordedIDs are the transactions in a tree, each at least once.

@@ -119,7 +119,7 @@ func (n *Node) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, n.lock.Release()) }()
 	defer func() { err = errors.Join(err, n.stopServing()) }()
 
-	if n.disk, err = openDisk(n.cfg.DataDir, n.diskState); err != nil {
+	if n.disk, err = openDisk(n.cfg.DataDir, n.logState, n.indexState); err != nil {
 		return err
 	}
 	defer func() { n.snap.writers.Wait(); err = errors.Join(err, n.disk.close()) }()

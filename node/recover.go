@@ -118,7 +118,9 @@ func (n *Node) reindex(ctx context.Context) error {
 	from := max(min(d.index.Mark(), n.idsFrom()), d.log.First())
 	return d.log.Scan(from, func(off uint64, rec store.Record) error {
 		if indexable(rec.Kind) {
-			d.enter(indexEntry{off, store.Record{Kind: rec.Kind, Data: slices.Clone(rec.Data)}})
+			if err := d.enter(indexEntry{off, store.Record{Kind: rec.Kind, Data: slices.Clone(rec.Data)}}); err != nil {
+				return fmt.Errorf("entering it into the indexes: %w", err)
+			}
 		}
 		return ctx.Err()
 	})

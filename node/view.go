@@ -24,7 +24,8 @@ type view struct {
 	step      string  // what is being replayed
 	percent   float64 // of replaying
 	running   bool    // the loop runs
-	diskErr   error
+	logErr    error   // the log takes no more
+	indexErr  error   // the indexes take no more
 	agreed    byzcoin.Status
 	viewNo    uint64
 	leaderID  chain.ValidatorID
@@ -81,16 +82,30 @@ func (v *view) final(height uint64, at time.Time) {
 	v.mu.Unlock()
 }
 
-// diskState is the log's OnState.
-func (n *Node) diskState(cause error) {
+// logState is told how the log is, and indexState how the indexes are.
+func (n *Node) logState(cause error)   { n.diskState(&n.view.logErr, cause) }
+func (n *Node) indexState(cause error) { n.diskState(&n.view.indexErr, cause) }
+
+func (n *Node) diskState(part *error, cause error) {
 	n.view.mu.Lock()
-	n.view.diskErr = cause
+	before := n.view.diskErr()
+	*part = cause
+	after := n.view.diskErr()
 	n.view.mu.Unlock()
-	if cause != nil {
-		n.log.Errorf("the disk takes no more: %v; nothing is voted or accepted until it does", cause)
-	} else {
+	switch {
+	case before == nil && after != nil:
+		n.log.Errorf("the disk takes no more: %v; nothing is voted or accepted until it does", after)
+	case before != nil && after == nil:
 		n.log.Info("the disk takes writes again")
 	}
+}
+
+// diskErr is why the disk takes no more. The caller holds the lock.
+func (v *view) diskErr() error {
+	if v.logErr != nil {
+		return v.logErr
+	}
+	return v.indexErr
 }
 
 // phase is the API's name for what the node is doing.
@@ -109,8 +124,8 @@ func (v *view) phaseAndReason() (phase, reason string) {
 		return api.PhaseStarting, "it opens its data directory"
 	case !v.running:
 		return api.PhaseReplaying, v.step
-	case v.diskErr != nil:
-		return api.PhaseStopped, fmt.Sprintf("the disk takes no writes: %v", v.diskErr)
+	case v.diskErr() != nil:
+		return api.PhaseStopped, fmt.Sprintf("the disk takes no writes: %v", v.diskErr())
 	}
 	switch v.agreed.Phase {
 	case byzcoin.Syncing:
@@ -135,7 +150,7 @@ func (v *view) next(phase string) string {
 	case api.PhaseStopped:
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		if v.diskErr != nil {
+		if v.diskErr() != nil {
 			return "make room on the disk; it tries again every second"
 		}
 		return "look into its log"

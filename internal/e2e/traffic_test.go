@@ -185,6 +185,9 @@ func (tr *traffic) stop(t *testing.T, patience time.Duration) {
 	for _, err := range tr.faults {
 		t.Errorf("%v after the end: %v", patience, err)
 	}
+	if n := tr.refusals[string(chain.ErrSpent)]; n > 0 {
+		t.Errorf("%d times an owner was told that its coin is spent, and nobody else has its keys", n)
+	}
 	t.Logf("traffic: %d acknowledged, %d final, refusals %v, rounds %s", tr.accepted.Load(), tr.final.Load(), tr.refusals, summary(tr.times))
 }
 
