@@ -19,6 +19,8 @@ type Batch struct {
 	// during the call. With an error the records are not in the log. Done must
 	// be brief and must not call the log's Append or Close. It may be nil.
 	Done func(offsets []uint64, err error)
+
+	mark func(end uint64, err error) // see Mark
 }
 
 // Options configure a log. The zero value is usable.
@@ -160,6 +162,11 @@ func (l *Log) Append(b Batch) error {
 	l.work.Signal()
 	return nil
 }
+
+// Mark is an Append without records whose done is told the offset behind the
+// last record that was appended before: where a reader goes on that knows all of
+// them. [Log.End] may be beyond it, as batches share a write.
+func (l *Log) Mark(done func(end uint64, err error)) error { return l.Append(Batch{mark: done}) }
 
 // Write appends records and waits until they are durable.
 func (l *Log) Write(records ...Record) (offsets []uint64, err error) {

@@ -169,6 +169,60 @@ func TestLogKeepsOrderAmongConcurrentAppends(t *testing.T) {
 	}
 }
 
+// A mark says where the records before it end, also when others that were
+// appended after it share the write: a snapshot of before must not hide them.
+func TestLogMarksSayWhatLiesBeforeThem(t *testing.T) {
+	l := openLog(t, t.TempDir(), Options{})
+	hold, held := make(chan struct{}), make(chan struct{})
+	ends := make(chan uint64, 3)
+	mark := func() {
+		if err := l.Mark(func(end uint64, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			ends <- end
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark()
+	if err := l.Append(Batch{Records: []Record{numbered(0, 80)}, Done: func([]uint64, error) { close(held); <-hold }}); err != nil {
+		t.Fatal(err)
+	}
+	<-held // what comes now is gathered for one write
+	for _, b := range []Batch{{Records: []Record{numbered(1, 80), numbered(2, 4000)}}, {}, {Records: []Record{numbered(3, 80)}}} {
+		if err := l.Append(b); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Records) == 0 {
+			mark()
+		}
+	}
+	mark()
+	close(hold)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Stats(); s.Syncs != 3 {
+		t.Fatalf("%d syncs: the batches did not share a write, which makes the test worthless", s.Syncs)
+	}
+	l = openLog(t, l.dir, Options{})
+	for _, want := range [][]Record{
+		{numbered(0, 80), numbered(1, 80), numbered(2, 4000), numbered(3, 80)}, {numbered(3, 80)}, nil,
+	} {
+		var got []Record
+		if err := l.Scan(<-ends, func(_ uint64, r Record) error {
+			got = append(got, Record{r.Kind, bytes.Clone(r.Data)})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := sameRecords(got, want); err != nil {
+			t.Errorf("behind a mark: %v", err)
+		}
+	}
+}
+
 func TestLogRefusesWhatItCouldNotReadBack(t *testing.T) {
 	l := openLog(t, t.TempDir(), Options{})
 	for _, r := range []Record{{Kind: 0, Data: []byte("x")}, {Kind: 1, Data: make([]byte, MaxRecord+1)}} {

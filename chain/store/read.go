@@ -80,7 +80,7 @@ func (l *Log) readError(s *segment, off uint64, err error) error {
 }
 
 // Scan calls visit for each durable record from an offset on: [Log.First], an
-// offset that Done or Scan has given, or [Log.End]. It ends where the log ended
+// offset that Done, Mark or Scan has given, or [Log.End]. It ends where the log ended
 // when Scan was called, or with the first error. A record's data is valid until
 // visit returns.
 func (l *Log) Scan(from uint64, visit func(off uint64, rec Record) error) error {

@@ -19,7 +19,8 @@ type writer struct {
 	abandoned bool
 
 	group   []Batch
-	bytes   int64 // of the group, as counted in inFlight
+	start   uint64 // of the group
+	bytes   int64  // of the group, as counted in inFlight
 	offsets []uint64
 	heads   []byte
 	iov     [][]byte
@@ -80,7 +81,7 @@ func (l *Log) store() error {
 	// Marks that wait for nothing are released before the sync, not after.
 	marks := 0
 	for marks < len(w.group) && len(w.group[marks].Records) == 0 && l.Err() == nil {
-		l.finishOne(&w.group[marks], nil, nil)
+		l.finishOne(&w.group[marks], nil, w.end, nil)
 		marks++
 	}
 	w.group = w.group[:copy(w.group, w.group[marks:])]
@@ -224,7 +225,7 @@ func (l *Log) layOut(tail *segment) {
 		w.heads = make([]byte, 0, small+small/2)
 	}
 	clear(w.iov)
-	w.iov, w.offsets = w.iov[:0], w.offsets[:0]
+	w.iov, w.offsets, w.start = w.iov[:0], w.offsets[:0], w.end
 	buf := appendFrame(w.heads[:0], tail.salt, w.end)
 	from, off := 0, w.end+frameSize
 	for i := range w.group {
@@ -274,22 +275,29 @@ func (l *Log) tail() *segment {
 
 // finish tells the group's batches how it went.
 func (l *Log) finish(err error) {
-	offs := l.w.offsets
+	offs, end := l.w.offsets, l.w.start
 	for i := range l.w.group {
 		b := &l.w.group[i]
 		if err != nil {
-			l.finishOne(b, nil, err)
+			l.finishOne(b, nil, 0, err)
 			continue
 		}
 		n := len(b.Records)
-		l.finishOne(b, offs[:n:n], nil)
+		if n > 0 {
+			end = offs[n-1] + recordHead + uint64(len(b.Records[n-1].Data))
+		}
+		l.finishOne(b, offs[:n:n], end, nil)
 		offs = offs[n:]
 	}
 }
 
-func (l *Log) finishOne(b *Batch, offsets []uint64, err error) {
+// finishOne tells one batch; end is where the records before and in it end.
+func (l *Log) finishOne(b *Batch, offsets []uint64, end uint64, err error) {
 	l.stats.batches.Add(1)
-	if b.Done != nil {
+	switch {
+	case b.mark != nil:
+		b.mark(end, err)
+	case b.Done != nil:
 		b.Done(offsets, err)
 	}
 }
