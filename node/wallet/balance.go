@@ -3,6 +3,7 @@ package wallet
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -52,16 +53,20 @@ func (w *Wallet) Balance(ctx context.Context, r *Remote) (*Balance, error) {
 	}
 	b := &Balance{Shards: []ShardBalance{}}
 	complete := true
-	for _, h := range w.holdings(ctx, r) {
+	for _, h := range w.holdings(ctx, r, spoken) {
+		if known, over := bits.Add64(b.Known, h.known(), 0); over == 0 {
+			b.Known = known
+		} else {
+			h.fail(chain.Rule(chain.ErrAmount, "with it the shards list coins of more than 64 bits hold"))
+		}
 		b.Shards = append(b.Shards, h.ShardBalance)
 		if h.err != nil {
 			complete = false
 			continue
 		}
-		b.Known += *h.Amount
 		complete = complete && !h.Partial
 		for _, c := range h.coins {
-			if spoken[c.OutPoint] {
+			if spoken[c.OutPoint] != 0 {
 				b.Outgoing += c.Amount
 			}
 		}
@@ -72,8 +77,8 @@ func (w *Wallet) Balance(ctx context.Context, r *Remote) (*Balance, error) {
 	return b, ctx.Err()
 }
 
-// holdings lists the wallet's coins, by shard.
-func (w *Wallet) holdings(ctx context.Context, r *Remote) []*holdings {
+// holdings lists the wallet's coins, by shard, but for those that are spent.
+func (w *Wallet) holdings(ctx context.Context, r *Remote, spoken map[chain.OutPoint]use) []*holdings {
 	byShard := make(map[chain.ShardID][]*Key)
 	for _, k := range w.Keys() {
 		s := k.Address.Shard(w.network.Shards)
@@ -84,33 +89,48 @@ func (w *Wallet) holdings(ctx context.Context, r *Remote) []*holdings {
 	for s, keys := range byShard {
 		h := &holdings{ShardBalance: ShardBalance{Shard: s}}
 		all = append(all, h)
-		wait.Go(func() { h.fill(ctx, r, keys) })
+		wait.Go(func() { h.fill(ctx, r, keys, spoken) })
 	}
 	wait.Wait()
 	slices.SortFunc(all, func(a, b *holdings) int { return int(a.Shard) - int(b.Shard) })
 	return all
 }
 
-func (h *holdings) fill(ctx context.Context, r *Remote, keys []*Key) {
+func (h *holdings) fill(ctx context.Context, r *Remote, keys []*Key, spoken map[chain.OutPoint]use) {
 	for _, k := range keys {
 		page, err := r.coins(ctx, h.Shard, k.Address)
 		if err != nil {
-			h.err, h.Reason, h.coins, h.Coins, h.Partial = err, err.Error(), nil, 0, false
+			h.fail(err)
 			return
 		}
 		for _, c := range page.Coins {
-			h.coins = append(h.coins, Coin{OutPoint: c.OutPoint, Owner: k.Address, Amount: c.Amount})
+			if spoken[c.OutPoint] != spent {
+				h.coins = append(h.coins, Coin{OutPoint: c.OutPoint, Owner: k.Address, Amount: c.Amount})
+			}
 		}
 		h.Partial = h.Partial || !page.Done
 		h.Height = max(h.Height, page.Height)
 	}
 	total, over := sum(h.coins)
 	if over {
-		h.err = chain.Rule(chain.ErrAmount, "shard %d lists coins of more than 64 bits hold", h.Shard)
-		h.Reason, h.coins = h.err.Error(), nil
+		h.fail(chain.Rule(chain.ErrAmount, "shard %d lists coins of more than 64 bits hold", h.Shard))
 		return
 	}
 	h.Amount, h.Coins = &total, len(h.coins)
+}
+
+// fail makes the shard's balance unknown.
+func (h *holdings) fail(err error) {
+	h.err, h.coins = err, nil
+	h.Amount, h.Reason, h.Coins, h.Partial = nil, err.Error(), 0, false
+}
+
+// known is what the shard is known to hold.
+func (h *holdings) known() uint64 {
+	if h.Amount == nil {
+		return 0
+	}
+	return *h.Amount
 }
 
 // coins lists an owner's coins from one validator of the shard.

@@ -83,14 +83,14 @@ func (w *Wallet) prepare(ctx context.Context, r *Remote, p *Payment) (*Prepared,
 	return &Prepared{Tx: tx, To: p.To, Amount: p.Amount, Fee: p.Fee, Change: sel.Change, Shards: shards}, nil
 }
 
-// untaken checks that no unfinished transfer spends a coin of the selection.
+// untaken checks that no transfer of the journal spends a coin of the selection.
 func (w *Wallet) untaken(sel *Selection, sent []*Sent) error {
 	spoken, err := w.spokenBy(sent)
 	if err != nil {
 		return err
 	}
 	for i := range sel.Coins {
-		if spoken[sel.Coins[i].OutPoint] {
+		if spoken[sel.Coins[i].OutPoint] != 0 {
 			return errTaken
 		}
 	}
@@ -117,12 +117,12 @@ func (w *Wallet) choose(ctx context.Context, r *Remote, p *Payment, total uint64
 	var coins []Coin
 	var unknown []string
 	var outgoing uint64
-	for _, h := range w.holdings(ctx, r) {
+	for _, h := range w.holdings(ctx, r, spoken) {
 		if h.err != nil {
 			unknown = append(unknown, fmt.Sprintf("shard %d: %s", h.Shard, h.Reason))
 		}
 		for _, c := range h.coins {
-			if spoken[c.OutPoint] {
+			if spoken[c.OutPoint] != 0 {
 				outgoing += c.Amount
 			} else {
 				coins = append(coins, c)
@@ -153,8 +153,17 @@ func text(err error) string {
 	return err.Error()
 }
 
-// spoken are the coins that unfinished transfers of the journal spend.
-func (w *Wallet) spoken() (map[chain.OutPoint]bool, error) {
+// use is what the journal says of a coin.
+type use uint8
+
+const (
+	promised use = 1 + iota // an unfinished transfer spends it
+	spent                   // a committed one did
+)
+
+// spoken are the coins that the wallet's own transfers spend. A validator that
+// is behind still lists those that are spent.
+func (w *Wallet) spoken() (map[chain.OutPoint]use, error) {
 	sent, err := w.journal.read()
 	if err != nil {
 		return nil, err
@@ -162,19 +171,26 @@ func (w *Wallet) spoken() (map[chain.OutPoint]bool, error) {
 	return w.spokenBy(sent)
 }
 
-func (w *Wallet) spokenBy(sent []*Sent) (map[chain.OutPoint]bool, error) {
+func (w *Wallet) spokenBy(sent []*Sent) (map[chain.OutPoint]use, error) {
 	params := chain.NewParams(w.network.Chain, w.network.Prefix, w.network.Shards, 0)
-	spoken := make(map[chain.OutPoint]bool)
+	spoken := make(map[chain.OutPoint]use)
 	for _, s := range sent {
-		if !s.Open() {
-			continue
+		how := promised
+		switch s.Verdict {
+		case VerdictOpen:
+		case VerdictCommitted:
+			how = spent
+		default:
+			continue // its coins are free again
 		}
 		t, err := params.DecodeTx(s.raw)
 		if err != nil {
 			return nil, chain.Rule(ErrDamaged, "transfer %s in the journal: %v", s.ID, err)
 		}
 		for i := range t.Inputs {
-			spoken[t.Inputs[i].OutPoint] = true
+			if o := t.Inputs[i].OutPoint; spoken[o] != spent {
+				spoken[o] = how
+			}
 		}
 	}
 	return spoken, nil

@@ -52,6 +52,7 @@ type ledger struct {
 	skipped map[chain.TxID]string
 	calls   map[string]int
 	lie     func(api.Outcome) api.Outcome
+	list    func(*api.CoinsPage) // changes what is listed
 	refuse  error // every submission
 }
 
@@ -261,6 +262,9 @@ func (b *backend) Coins(_ context.Context, owner chain.Address, after *chain.Out
 	page := api.CoinsPage{Height: uint64(len(b.blocks)), Done: !more}
 	for _, e := range entries {
 		page.Coins = append(page.Coins, api.Coin{OutPoint: e.OutPoint, Amount: e.Amount})
+	}
+	if b.list != nil {
+		b.list(&page)
 	}
 	return page, nil
 }

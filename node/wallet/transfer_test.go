@@ -427,3 +427,38 @@ func TestATransactionWithForgedWitnessesIsNotFetched(t *testing.T) {
 		t.Errorf("no shard has it as it was signed: %v", err)
 	}
 }
+
+// A validator that is behind lists coins that are spent. The wallet knows of its
+// own transfers.
+func TestASpentCoinIsNotSpentAgain(t *testing.T) {
+	n, alice, bob := begin(t)
+	before, _ := n.ledgers[0].state.Coins().Owned(alice.at[0], nil, 10)
+	n.send(alice, bob.text(0), 99, 0) // takes the coin of 100
+	n.ledgers[0].list = func(p *api.CoinsPage) {
+		if len(p.Coins) == 0 {
+			return // not of alice
+		}
+		p.Coins = nil
+		for _, e := range before {
+			p.Coins = append(p.Coins, api.Coin{OutPoint: e.OutPoint, Amount: e.Amount})
+		}
+	}
+	n.holds(alice, 100, 50)
+	if res := n.send(alice, bob.text(0), 90, 0); res.Verdict != VerdictCommitted {
+		t.Fatalf("%+v", res)
+	}
+}
+
+// Validators that lie about coins must not make the sum start at zero again.
+func TestBalancesDoNotOverflow(t *testing.T) {
+	n, alice, _ := begin(t)
+	for _, l := range n.ledgers {
+		l.list = func(p *api.CoinsPage) {
+			p.Done, p.Coins = true, []api.Coin{{OutPoint: chain.OutPoint{Index: uint32(l.id)}, Amount: 1 << 63}}
+		}
+	}
+	b, err := alice.Balance(t.Context(), n.remote)
+	if err != nil || b.Total != nil || b.Known != 1<<63 || b.Shards[1].Amount != nil || b.Shards[1].Reason == "" {
+		t.Fatalf("%+v, %v", b, err)
+	}
+}
