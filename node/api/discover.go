@@ -91,12 +91,19 @@ func Discover(ctx context.Context, g *chain.Genesis, urls []string) (*Network, e
 		found[i] = m
 	})
 	fail := &ShardError{}
+	seen := make(map[chain.ValidatorID]string)
 	for i, m := range found {
+		if m != nil && seen[m.ID] != "" {
+			// One validator in two places would count as two that say the same.
+			faults[i] = &Error{Kind: ErrRequest, Text: "it is the same validator as " + seen[m.ID], Next: "leave one of the two out", Endpoint: urls[i]}
+			m.Client.Close()
+			m = nil
+		}
 		if m == nil {
 			fail.Faults, fail.Names = append(fail.Faults, faults[i]), append(fail.Names, urls[i])
 			continue
 		}
-		n.shards[m.Shard] = append(n.shards[m.Shard], m)
+		n.shards[m.Shard], seen[m.ID] = append(n.shards[m.Shard], m), m.URL
 	}
 	if len(fail.Faults) == len(urls) {
 		return nil, fmt.Errorf("none of the %d endpoints can be used: %w", len(urls), fail)

@@ -105,6 +105,29 @@ func TestAStreamFromNowBeginsAtTheTip(t *testing.T) {
 	}
 }
 
+// Whoever waits for a height far ahead is told where the chain ends, not what it
+// asked for.
+func TestHeartbeatsTellWhereTheChainEnds(t *testing.T) {
+	r := serve(t, Limits{Heartbeat: 5 * time.Millisecond})
+	for range 3 {
+		r.backend.block(1) // final before the server started
+	}
+	beats := 0
+	err := r.client(t, ClientConfig{}).Follow(t.Context(), Follow{From: 1000}, func(ev Event) error {
+		if ev.Block != nil || ev.Tip != 3 {
+			t.Errorf("%+v", ev)
+			return errEnough
+		}
+		if beats++; beats == 5 {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		t.Fatal(err)
+	}
+}
+
 func TestAStreamGoesOnAfterARestart(t *testing.T) {
 	r := serve(t, Limits{})
 	r.Publish(r.backend.block(1))

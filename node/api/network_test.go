@@ -135,6 +135,11 @@ func TestEndpointsAreDiscovered(t *testing.T) {
 	if !slices.Equal(names, []string{urls[0], urls[1], urls[3]}) {
 		t.Fatalf("%v", names)
 	}
+	again := rigs[0].URL() + "/"
+	twice, err := Discover(t.Context(), n.Genesis(), []string{urls[0], again})
+	if twice == nil || len(twice.Endpoints(rigs[0].backend.shard)) != 1 || !errors.Is(err, ErrRequest) {
+		t.Fatalf("one validator under two names: %v, %v", twice, err)
+	}
 	if _, err := Discover(t.Context(), n.Genesis(), urls[2:3]); !errors.Is(err, ErrUnreachable) {
 		t.Fatal(err)
 	}

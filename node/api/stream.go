@@ -166,7 +166,8 @@ func (b *subscriber) fetch(ctx context.Context) (view, error) {
 	case err == nil:
 		v.frame = &frame{block: ev}
 	case errors.Is(err, ErrNotYet):
-		v.tip = max(v.tip, b.next-1)
+		v.tip, err = b.s.tip(ctx)
+		return v, err
 	default:
 		return v, err
 	}
