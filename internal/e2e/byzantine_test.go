@@ -188,7 +188,7 @@ func (w *watched) flooded(t *testing.T, b *traitor, f flooding) {
 func betrayed(t *testing.T) (*watched, *traitor) {
 	t.Helper()
 	n := startNetwork(t, 1, 4)
-	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 16, batch: 16, pace: 250 * time.Millisecond})
+	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 16, batch: 16, pace: 500 * time.Millisecond})
 	traitor, victim := n.members(0)[3], n.members(0)[1]
 	load.more(t, 50, 20*time.Second)
 	n.kill(traitor)

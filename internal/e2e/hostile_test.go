@@ -24,7 +24,7 @@ import (
 // their rate, memory stays bounded and the log short.
 func TestHostileClients(t *testing.T) {
 	n := startNetwork(t, 1, 4)
-	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 16, batch: 16, pace: 250 * time.Millisecond})
+	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 16, batch: 16, pace: 500 * time.Millisecond})
 	victim := n.members(0)[0]
 	w := watch(t, n, load, victim)
 	url, address := n.urls[victim], strings.TrimPrefix(n.urls[victim], "http://")
