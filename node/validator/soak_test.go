@@ -68,3 +68,17 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 		t.Error("another seed gives the same run")
 	}
 }
+
+// With real collective signatures it goes as with those of the simulation.
+func TestANetworkWithBLS(t *testing.T) {
+	p := quiet(1, 4, 4)
+	p.Traitors, p.Vices = []int{1, 1}, simnet.Forges|simnet.GarbageShares
+	p.Until, p.Payments, p.BLS = time.Second, 12, true
+	r, err := simnet.Run(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Cross == 0 || r.Blamed == 0 {
+		t.Errorf("%v", &r.Stats)
+	}
+}

@@ -24,7 +24,7 @@ type Net struct {
 	plan    Plan
 	sim     *sim.Network
 	params  *chain.Params
-	scheme  *cositest.Scheme
+	scheme  cosi.Scheme
 	seats   [][]chain.ValidatorID // by shard
 	keys    [][]sig.PublicKey
 	boards  []*cosi.Committee
@@ -73,6 +73,9 @@ func newNet(p Plan) (*Net, error) {
 	var err error
 	if n.wallets, err = makeWallets(len(p.Sizes)); err != nil {
 		return nil, err
+	}
+	if p.BLS {
+		n.scheme = cosi.BLS{}
 	}
 	n.judge.init(n)
 	n.allocations = n.allocate()

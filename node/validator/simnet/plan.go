@@ -29,6 +29,7 @@ type Plan struct {
 	Snapshots time.Duration // about, between two of a validator; 0 for none
 	Policy    byzcoin.Policy
 	Limits    validator.Limits
+	BLS       bool // collective signatures are real ones, which costs a hundred times as much
 	Sabotage  Sabotage
 }
 
