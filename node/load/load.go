@@ -38,6 +38,12 @@ const (
 	defaultTarget  = 400 * time.Millisecond
 )
 
+// Bounds of what is started.
+const (
+	maxOwners  = 1_000_000
+	maxClients = 10_000
+)
+
 // maxTxs bounds what is prepared; each takes about 350 bytes here and 100 on
 // every validator.
 const maxTxs = 6_000_000
@@ -48,10 +54,14 @@ func (c *Config) check() error {
 		return fmt.Errorf("a window of %v; from a second to an hour can be measured", c.Window)
 	case c.WarmUp < 0 || c.WarmUp > 10*time.Minute:
 		return fmt.Errorf("a warm-up of %v; at most ten minutes make sense", c.WarmUp)
-	case c.Rate < 0:
-		return errors.New("a rate below zero")
-	case c.Across < 0 || c.Across > 1:
+	case !(c.Rate >= 0 && c.Rate <= maxTxs): // nor is it none
+		return fmt.Errorf("a rate of %v; it is between 0 and %d transactions a second", c.Rate, maxTxs)
+	case !(c.Across >= 0 && c.Across <= 1):
 		return fmt.Errorf("a share of %v across shards; it is between 0 and 1", c.Across)
+	case c.Owners > maxOwners:
+		return fmt.Errorf("%d owners in each shard; at most %d are made", c.Owners, maxOwners)
+	case c.Clients > maxClients:
+		return fmt.Errorf("%d requests at a time; at most %d are made", c.Clients, maxClients)
 	case len(c.Shards) == 0:
 		return errors.New("no shard is named")
 	case c.Across > 0 && c.Faucet.Params.Shards == 1:

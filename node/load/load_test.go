@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"strings"
@@ -133,6 +134,24 @@ func TestAnInterruptionEndsARun(t *testing.T) {
 	}
 }
 
+// What is in flight when a run is interrupted is not lost: nobody has waited
+// for it.
+func TestAnInterruptionLosesNothing(t *testing.T) {
+	for _, during := range []string{"measuring", "waiting"} {
+		c := newWorld(t, 1, vice{forget: 1}).config()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c.Progress = func(word string) {
+			if strings.HasPrefix(word, during) {
+				time.AfterFunc(200*time.Millisecond, cancel)
+			}
+		}
+		if r, err := Run(ctx, c); !errors.Is(err, context.Canceled) || r != nil {
+			t.Errorf("while %s: %v, %+v", during, err, r)
+		}
+	}
+}
+
 func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 	w := newWorld(t, 1, vice{})
 	for name, spoil := range map[string]func(*Config){
@@ -140,6 +159,11 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 		"warm-up":  func(c *Config) { c.WarmUp = -1 },
 		"rate":     func(c *Config) { c.Rate = -1 },
 		"share":    func(c *Config) { c.Across = 1.5 },
+		"a rate":   func(c *Config) { c.Rate = 1e300 },
+		"a rate o": func(c *Config) { c.Rate = math.NaN() },
+		"a share":  func(c *Config) { c.Across = math.NaN() },
+		"owners":   func(c *Config) { c.Owners = 1 << 40 },
+		"requests": func(c *Config) { c.Clients = 1 << 40 },
 		"no shard": func(c *Config) { c.Shards = nil },
 		"shard 7":  func(c *Config) { c.Shards = []chain.ShardID{7} },
 		"one":      func(c *Config) { c.Across = 0.5 },

@@ -26,7 +26,7 @@ type run struct {
 var costTime = time.Second
 
 // Run makes the load and measures it. What it reports is complete even when the
-// error says that the network broke a promise.
+// error says that the network broke a promise; a run that ctx ends has no report.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -57,11 +57,11 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	r := &run{Config: &c, tally: newTally(p), pids: pids}
 	s.tell(r.tally)
 	r.report = Report{SignatureUS: micros(cost), Cores: runtime.NumCPU(), Members: c.members(), Floor: c.floor(cost)}
-	err = r.measure(ctx)
-	r.count(ctx)
-	if err != nil {
-		return &r.report, err
+	r.measure(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err // nobody has waited for what is in flight
 	}
+	r.count(ctx)
 	return &r.report, r.report.Err()
 }
 
@@ -94,7 +94,7 @@ func (r *run) validatorsCPU() (sum time.Duration) {
 }
 
 // measure warms up, measures, and waits for what is still in flight.
-func (r *run) measure(ctx context.Context) error {
+func (r *run) measure(ctx context.Context) {
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
 	var wait sync.WaitGroup
@@ -117,12 +117,8 @@ func (r *run) measure(ctx context.Context) error {
 	for _, s := range r.senders {
 		s.close()
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	r.drain(ctx)
 	r.latencies()
-	return nil
 }
 
 // drive submits the load of one lane until sending ends.
