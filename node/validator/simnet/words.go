@@ -58,8 +58,10 @@ func (n *Net) votes(m *member, w *words, at vote, block chain.Hash) {
 	switch {
 	case again && old != block:
 		n.fail("honest validator %d speaks for two blocks at height %d in view %d, phase %d", m.id, at.height, at.view, at.phase)
-	case !again && at.view < w.joined && len(n.seats[m.shard]) <= n.plan.Policy.TreeAbove:
-		// Over a tree an inner node passes on what it signed before.
+	case at.phase == 0 && m.life > 1, len(n.seats[m.shard]) > n.plan.Policy.TreeAbove:
+		// What it signed before may leave later: a proposal that was only stored when
+		// it crashed, and what an inner node of a tree gathers.
+	case !again && at.view < w.joined:
 		n.fail("honest validator %d speaks for a block in view %d after it asked for view %d", m.id, at.view, w.joined)
 	}
 	w.votes[at] = block
