@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"ios/atomix"
 	"ios/chain"
-	"ios/node/api"
 	"ios/node/wallet"
 )
 
@@ -26,10 +24,13 @@ type transfer struct {
 
 // err makes the exit code tell of a transfer that did not come about.
 func (t *transfer) err() error {
-	if t.Verdict != wallet.VerdictAborted && t.Verdict != wallet.VerdictRefused {
-		return nil
+	switch t.Verdict {
+	case wallet.VerdictAborted:
+		return &refusal{fmt.Errorf("transfer %v was aborted: %s; what it locked is back", t.ID, t.Reason)}
+	case wallet.VerdictRefused:
+		return &refusal{fmt.Errorf("transfer %v was refused: %s; no shard has recorded it and nothing is locked", t.ID, t.Reason)}
 	}
-	return &refusal{fmt.Errorf("transfer %v was %s: %s; what it locked is back", t.ID, t.Verdict, t.Reason)}
+	return nil
 }
 
 func (t *transfer) write(w io.Writer) {
@@ -187,10 +188,11 @@ do not know it, and the proofs are carried that they lack.`,
 			defer c.close()
 			tx, err := c.remote.FetchTx(cmd.Context(), id)
 			var w *wallet.Wallet
-			if err != nil && c.exists() && (errors.Is(err, wallet.ErrUnknownTx) || errors.Is(err, api.ErrNotFound)) {
-				// No shard knows it; it may be in the journal.
-				if w, err = c.open(cmd); err != nil {
-					return err
+			if err != nil && cmd.Context().Err() == nil && c.exists() {
+				// No shard has told; it may be in the journal.
+				var closed error
+				if w, closed = c.open(cmd); closed != nil {
+					return fmt.Errorf("%w; the wallet in %s may have it, but does not open: %v", err, c.home, closed)
 				}
 				tx, err = w.Find(cmd.Context(), c.remote, id)
 			}

@@ -132,40 +132,22 @@ all that is needed to have the wallet again (--words-file).`,
 				return err
 			}
 			defer c.close()
-			var w *wallet.Wallet
-			var result struct {
-				address
-				Created   bool   `json:"created"`
-				Words     string `json:"words,omitempty"`
-				Recovered int    `json:"recovered,omitempty"`
+			if shard != wallet.AnyShard && (shard < 0 || shard >= c.Genesis.Shards) {
+				return usagef("--shard %d: the network has shards 0 to %d", shard, c.Genesis.Shards-1)
 			}
-			if c.exists() {
-				if wordsFile != "" {
-					return usagef("--words-file: there is a wallet in %s already; choose another --home", c.home)
-				}
-				if w, err = c.open(cmd); err != nil {
-					return err
-				}
-			} else {
-				if w, result.Words, result.Recovered, err = c.create(cmd, wordsFile); err != nil {
-					return err
-				}
-				result.Created = true
-			}
-			k, err := w.NewAddress(shard)
+			w, result, err := c.openOrCreate(cmd, wordsFile)
 			if err != nil {
 				return err
 			}
-			result.address = c.address(k)
-			return show(cmd, result, func(out io.Writer) {
-				if result.Words != "" {
-					fmt.Fprintf(out, "a new wallet in %s; write its words down, they are not shown again:\n\n  %s\n\n", c.home, result.Words)
-				}
-				if result.Recovered > 0 {
-					fmt.Fprintf(out, "%d addresses with coins were found\n", result.Recovered)
-				}
-				fmt.Fprintf(out, "%s in shard %d\n", result.Address, result.Shard)
-			})
+			k, err := w.NewAddress(shard)
+			if err == nil {
+				result.address = c.address(k)
+			}
+			if err != nil && !result.Created {
+				return err
+			}
+			// The words are shown now or never, whatever else fails.
+			return errors.Join(show(cmd, result, func(out io.Writer) { result.write(out, c.home) }), err)
 		},
 	}
 	cmd.Flags().IntVar(&shard, "shard", wallet.AnyShard, "shard in which the address lives (default: any)")
@@ -173,30 +155,61 @@ all that is needed to have the wallet again (--words-file).`,
 	return cmd
 }
 
-// create makes a wallet from new words, which it returns, or from those of a
-// file, whose addresses with coins it then finds.
-func (c *client) create(cmd *cobra.Command, wordsFile string) (w *wallet.Wallet, words string, recovered int, err error) {
+// newAddress is what "wallet new" tells.
+type newAddress struct {
+	address
+	Created   bool   `json:"created"`
+	Words     string `json:"words,omitempty"`
+	Recovered int    `json:"recovered,omitempty"`
+}
+
+func (a *newAddress) write(out io.Writer, home string) {
+	if a.Words != "" {
+		fmt.Fprintf(out, "a new wallet in %s; write its words down, they are not shown again:\n\n  %s\n\n", home, a.Words)
+	}
+	if a.Recovered > 0 {
+		fmt.Fprintf(out, "%d addresses with coins were found\n", a.Recovered)
+	}
+	if a.Address != "" {
+		fmt.Fprintf(out, "%s in shard %d\n", a.Address, a.Shard)
+	}
+}
+
+// openOrCreate opens the wallet, or makes it: from new words, or from those of
+// a file, whose addresses with coins it then finds. A wallet that has those
+// words already looks for its coins again.
+func (c *client) openOrCreate(cmd *cobra.Command, wordsFile string) (w *wallet.Wallet, result newAddress, err error) {
 	var given string
 	if wordsFile != "" {
 		text, err := os.ReadFile(wordsFile)
 		if err != nil {
-			return nil, "", 0, fmt.Errorf("reading the words: %w", err)
+			return nil, result, fmt.Errorf("reading the words: %w", err)
 		}
-		given = strings.Join(strings.Fields(string(text)), " ")
+		if given, err = wallet.CheckWords(string(text)); err != nil {
+			return nil, result, usagef("--words-file: %v", err)
+		}
 	}
-	passphrase, err := readPassphrase(cmd, true)
-	if err != nil {
-		return nil, "", 0, err
+	if c.exists() {
+		if w, err = c.open(cmd); err == nil && given != "" && given != w.Words() {
+			err = usagef("--words-file: the wallet in %s has other words; choose another --home", c.home)
+		}
+	} else {
+		var passphrase string
+		if passphrase, err = readPassphrase(cmd, true); err != nil {
+			return nil, result, err
+		}
+		if w, err = wallet.Create(c.home, passphrase, given, wallet.NetworkOf(c.Genesis), walletOptions(cmd)); err == nil && given == "" {
+			result.Words = w.Words()
+		}
+		result.Created = true
 	}
-	w, err = wallet.Create(c.home, passphrase, given, wallet.NetworkOf(c.Genesis), walletOptions(cmd))
 	if err != nil || given == "" {
-		if err == nil {
-			words = w.Words()
-		}
-		return w, words, 0, err
+		return w, result, err
 	}
-	recovered, err = w.Recover(cmd.Context(), c.remote)
-	return w, "", recovered, err
+	if result.Recovered, err = w.Recover(cmd.Context(), c.remote); err != nil {
+		err = fmt.Errorf("looking for the coins of the wallet, which is in %s now: %w; run the same command again when the shard can be asked", c.home, err)
+	}
+	return w, result, err
 }
 
 func newWalletAddress() *cobra.Command {
