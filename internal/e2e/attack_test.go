@@ -15,7 +15,8 @@ type watched struct {
 	n      *network
 	load   *traffic
 	victim chain.ValidatorID
-	rate   float64 // rounds per second without an attack
+	rate   float64       // rounds per second without an attack
+	lasts  time.Duration // an attack, at the least
 }
 
 // bounds of what an attack may do.
@@ -27,7 +28,7 @@ const (
 
 func watch(t *testing.T, n *network, load *traffic, victim chain.ValidatorID) *watched {
 	t.Helper()
-	w := &watched{n: n, load: load, victim: victim}
+	w := &watched{n: n, load: load, victim: victim, lasts: 2 * time.Second}
 	load.more(t, 50, 20*time.Second)
 	w.rate = w.calm(t)
 	t.Logf("without an attack: %.1f rounds a second, %d MB resident", w.rate, n.proc(victim).memory(t, "VmRSS")>>20)
@@ -71,7 +72,7 @@ func (w *watched) under(t *testing.T, name string, attack func(stop <-chan struc
 		}
 	}()
 	rate := w.measure(t, func() {
-		stop := time.NewTimer(3 * time.Second)
+		stop := time.NewTimer(w.lasts)
 		halt := make(chan struct{})
 		go func() { <-stop.C; close(halt) }()
 		attack(halt)

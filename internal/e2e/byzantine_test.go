@@ -193,6 +193,7 @@ func betrayed(t *testing.T) (*watched, *traitor) {
 	load.more(t, 50, 20*time.Second)
 	n.kill(traitor)
 	w := watch(t, n, load, victim)
+	w.lasts = 3 * time.Second // a change of the view takes a second of it
 	return w, betray(t, n, traitor)
 }
 
