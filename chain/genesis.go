@@ -5,7 +5,9 @@ import (
 	"math/bits"
 	"net"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"ios/chain/cosi"
 	"ios/chain/sig"
@@ -130,8 +132,8 @@ func (g *Genesis) appendTo(dst []byte) []byte {
 func (g *Genesis) Check(scheme cosi.Scheme) error {
 	fail := func(format string, args ...any) error { return Rule(ErrGenesis, format, args...) }
 	switch {
-	case g.Name == "" || len(g.Name) > 64:
-		return fail("name: 1 to 64 bytes are wanted, it has %d", len(g.Name))
+	case g.Name == "" || len(g.Name) > 64 || strings.ContainsFunc(g.Name, func(c rune) bool { return !unicode.IsPrint(c) }):
+		return fail("name %.80q: 1 to 64 bytes that can be printed are wanted", g.Name)
 	case g.Shards < 1 || g.Shards > MaxShards || bits.OnesCount(uint(g.Shards)) != 1:
 		return fail("shards: a power of two from 1 to %d is wanted, not %d", MaxShards, g.Shards)
 	case len(g.Validators) < g.Shards || len(g.Validators) > MaxValidators:
@@ -174,12 +176,33 @@ func (p *Policy) check() error {
 	return nil
 }
 
-func (v *Validator) check(scheme cosi.Scheme) error {
-	if v.Name == "" || len(v.Name) > 64 {
-		return fmt.Errorf("name: 1 to 64 bytes are wanted")
+// CheckName checks the name of a validator, which is also a folder's and a word
+// in logs and commands.
+func CheckName(name string) error {
+	good := len(name) <= 64
+	for i, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		good = good && (letter || i > 0 && (c == '-' || c == '_' || c == '.'))
 	}
-	if _, _, err := net.SplitHostPort(v.Address); err != nil || len(v.Address) > 256 {
-		return fmt.Errorf("address %q: host:port is wanted", v.Address)
+	if !good || name == "" {
+		return fmt.Errorf("name %.80q: up to 64 letters of ASCII, digits, and behind the first also - _ . are wanted", name)
+	}
+	return nil
+}
+
+func (v *Validator) check(scheme cosi.Scheme) error {
+	if err := CheckName(v.Name); err != nil {
+		return err
+	}
+	if host, port, err := net.SplitHostPort(v.Address); err != nil || host == "" || port == "" || len(v.Address) > 256 {
+		return fmt.Errorf("address %.300q: host:port is wanted, with a host that others can reach", v.Address)
+	}
+	identity := sig.PublicKey(v.Identity)
+	if err := identity.Check(); err != nil {
+		return fmt.Errorf("identity key: %w", err)
+	}
+	if err := v.Signing.Check(); err != nil {
+		return fmt.Errorf("signing key: %w", err)
 	}
 	if v.API != "" {
 		u, err := url.Parse(v.API)

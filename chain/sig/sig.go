@@ -5,14 +5,31 @@
 package sig
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
+	"github.com/oasisprotocol/curve25519-voi/curve"
 	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 )
 
 // PublicKey is an Ed25519 public key.
 type PublicKey [32]byte
+
+// Check refuses what is no key, or one under which signatures prove nothing:
+// points that are not encoded canonically or have a small order. Signatures are
+// judged by the ZIP-215 rules all the same; this is for registering keys.
+func (k *PublicKey) Check() error {
+	y := curve.CompressedEdwardsY(*k)
+	p, err := curve.NewEdwardsPoint().SetCompressedY(&y)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%x is not a point of the curve", *k)
+	case !y.IsCanonicalVartime() || p.IsSmallOrder():
+		return errors.New("it is not canonical or has a small order")
+	}
+	return nil
+}
 
 // SeedSize is the length of a seed in bytes.
 const SeedSize = ed25519.SeedSize

@@ -24,6 +24,30 @@ func root(t *testing.T) string {
 	}
 }
 
+func TestKeysAreCheckedBeforeTheyAreRegistered(t *testing.T) {
+	key, err := Generate(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := key.Public()
+	if err := good.Check(); err != nil {
+		t.Error(err)
+	}
+	neutral := PublicKey{1}
+	order2 := PublicKey{0xec}
+	for i := 1; i < 31; i++ {
+		order2[i] = 0xff
+	}
+	order2[31] = 0x7f
+	zero := PublicKey{0xed} // p, which is 0 in another encoding
+	copy(zero[1:], order2[1:])
+	for name, k := range map[string]PublicKey{"no point": {2}, "order 1": neutral, "order 2": order2, "order 4": {}, "not canonical": zero} {
+		if k.Check() == nil {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
 func TestWycheproof(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(root(t), "../shared/data/vectors/wycheproof/ed25519_test.json"))
 	if err != nil {

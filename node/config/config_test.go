@@ -11,6 +11,7 @@ import (
 
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/chain/sig"
 )
 
 func TestAHomeComesBackAsItWasWritten(t *testing.T) {
@@ -194,9 +195,23 @@ func TestLoadGenesisChecksIt(t *testing.T) {
 	if back, err := LoadGenesis(path); err != nil || back.ID() != g.ID() {
 		t.Fatalf("%v", err)
 	}
-	g.Validators[0].Possession = cosi.Signature{}
+	for wants, spoil := range map[string]func(*chain.Validator){
+		"cosi key":     func(v *chain.Validator) { v.Possession = cosi.Signature{} },
+		"identity key": func(v *chain.Validator) { v.Identity = [32]byte{2} }, // no point
+		"signing key":  func(v *chain.Validator) { v.Signing = sig.PublicKey{1} },
+		"name":         func(v *chain.Validator) { v.Name = "../v1" }, // it is a folder's name
+		"address":      func(v *chain.Validator) { v.Address = ":7000" },
+	} {
+		g.Validators[0] = *v
+		spoil(&g.Validators[0])
+		write()
+		if _, err := LoadGenesis(path); !errors.Is(err, chain.ErrGenesis) || !strings.Contains(err.Error(), wants) {
+			t.Errorf("%s: %v", wants, err)
+		}
+	}
+	g.Validators[0], g.Name = *v, "two\nlines"
 	write()
-	if _, err := LoadGenesis(path); !errors.Is(err, chain.ErrGenesis) || !strings.Contains(err.Error(), "cosi key") {
-		t.Fatalf("a key without possession: %v", err)
+	if _, err := LoadGenesis(path); !errors.Is(err, chain.ErrGenesis) || !strings.Contains(err.Error(), "printed") {
+		t.Errorf("a name of two lines: %v", err)
 	}
 }

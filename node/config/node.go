@@ -11,6 +11,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/sirupsen/logrus"
+
+	"ios/chain"
 )
 
 // maxFile bounds the small files of a home.
@@ -37,8 +39,8 @@ type Node struct {
 
 // Check reports the first field that cannot be used.
 func (n *Node) Check() error {
-	if n.Name == "" || len(n.Name) > 64 {
-		return errors.New("name: 1 to 64 bytes are wanted")
+	if err := chain.CheckName(n.Name); err != nil {
+		return err
 	}
 	for _, f := range []struct{ key, value string }{{"listen", n.Listen}, {"api", n.API}} {
 		if _, _, err := net.SplitHostPort(f.value); err != nil {
