@@ -252,6 +252,8 @@ func kinds(err error) error {
 		return chain.Rule(api.ErrPruned, "%v", err)
 	case errors.Is(err, store.ErrNotFound):
 		return chain.Rule(api.ErrNotFound, "%v", err)
+	case errors.Is(err, store.ErrClosed):
+		return chain.Rule(api.ErrStopping, "the validator is shutting down")
 	}
 	return err
 }

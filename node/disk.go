@@ -74,12 +74,13 @@ func openDisk(dir string, unlogged, unindexed func(error)) (d *disk, err error) 
 func (d *disk) close() error {
 	close(d.closing)
 	err := d.log.Close()
-	d.log = nil
 	close(d.entries)
 	d.indexed.Wait()
 	return errors.Join(err, d.closeFiles())
 }
 
+// closeFiles closes what is open. Clients may still be reading: they get
+// store.ErrClosed.
 func (d *disk) closeFiles() (err error) {
 	if d.log != nil {
 		err = errors.Join(err, d.log.Close())

@@ -90,6 +90,7 @@ func Open(cfg Config) (*Node, error) {
 		timers: newTimers(), done: make(chan struct{}), failed: make(chan error, 1),
 		skipped: newSkippedTxs(),
 	}
+	n.snap.every = snapshotEvery
 	n.view = newView(n)
 	n.stats = newMetrics(n)
 	if n.lock, err = store.AcquireLock(cfg.DataDir, n.started); err != nil {
@@ -157,14 +158,22 @@ func (n *Node) post(ev sm.Event) {
 	}
 }
 
-// ask runs read in the loop, between two steps of the machine.
+// ask runs read in the loop, between two steps of the machine. Once it has
+// returned, with an error too, read does not run any more.
 func (n *Node) ask(ctx context.Context, read func()) error {
 	if !n.view.serving() {
 		return chain.Rule(chain.ErrNotReady, "the validator is %s; see its status", n.view.phase())
 	}
+	var taken atomic.Bool // by the loop, or back by us
 	finished := make(chan struct{})
+	task := func() {
+		if taken.CompareAndSwap(false, true) {
+			read()
+			close(finished)
+		}
+	}
 	select {
-	case n.tasks <- func() { defer close(finished); read() }:
+	case n.tasks <- task:
 	case <-n.done:
 		return chain.Rule(api.ErrStopping, "the validator is shutting down")
 	case <-ctx.Done():
@@ -175,11 +184,34 @@ func (n *Node) ask(ctx context.Context, read func()) error {
 		return nil
 	case <-n.done:
 		return chain.Rule(api.ErrStopping, "the validator is shutting down")
+	case <-ctx.Done():
+		if taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		<-finished
+		return nil
 	}
+}
+
+// stopPatience is how long a disk that takes no writes may hold up the end.
+const stopPatience = 3 * time.Second
+
+// unblock closes the log when the loop hangs in it after ctx ended: on a full
+// disk appends wait for room, which must not keep the node from ending.
+func (n *Node) unblock(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		select {
+		case <-n.done:
+		case <-time.After(2 * stopPatience):
+			n.log.Warn("the disk takes no writes; ending without them")
+			_ = n.disk.log.Close() // run gets the error
+		}
+	})
 }
 
 // loop feeds the machine until ctx ends.
 func (n *Node) loop(ctx context.Context) error {
+	defer n.unblock(ctx)()
 	defer n.inbox.close()
 	defer close(n.done)
 	n.step(validator.Start{})

@@ -1,7 +1,7 @@
 package node
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -13,8 +13,9 @@ const snapshotEvery = 256 << 20
 
 // snapshotting is the loop's: what is known of snapshots.
 type snapshotting struct {
-	last uint64 // log offset of the newest one
-	busy bool   // one is being written
+	every uint64 // snapshotEvery
+	last  uint64 // log offset behind what the newest one holds
+	busy  bool   // one is being written
 	// moved says that the last step made a block final. Between two steps is
 	// when what the machine saves and the log behind it fit together.
 	moved   bool
@@ -24,31 +25,37 @@ type snapshotting struct {
 // maybeSnapshot begins a snapshot when the log has grown enough. The ledger is
 // frozen here, which takes a copy of its memory, and written elsewhere.
 func (n *Node) maybeSnapshot() {
-	if n.snap.busy || n.disk.log.End() < n.snap.last+snapshotEvery {
+	if n.snap.busy || n.disk.log.End() < n.snap.last+n.snap.every {
 		return
 	}
-	frozen, err := n.core.State().Freeze()
+	state, saved := n.core.Snapshot()
+	frozen, err := state.Freeze()
 	if err != nil {
-		return // the next block is being executed; there will be another moment
+		n.log.Errorf("no snapshot of height %d is made: %v", state.Height(), err)
+		return
 	}
 	n.snap.busy = true
-	height, saved := frozen.Height(), n.core.Export()
 	begin := time.Now()
-	// All records so far go before the snapshot: the mark tells where they end.
-	n.disk.append(nil, func() {
-		from := n.disk.log.End()
-		n.snap.writers.Add(1)
+	n.snap.writers.Add(1)
+	err = n.disk.log.Mark(func(from uint64, err error) {
+		if err != nil {
+			n.snap.writers.Done() // the log was closed
+			return
+		}
 		go func() {
 			defer n.snap.writers.Done()
-			err := n.disk.snaps.Write(height, func(w io.Writer) error {
+			err := n.disk.snaps.Write(frozen.Height(), func(w io.Writer) error {
 				if _, err := w.Write(snapshotHead(from, saved)); err != nil {
 					return err
 				}
 				return frozen.WriteSnapshot(w)
 			})
-			n.snapshotDone(height, from, time.Since(begin), err)
+			n.snapshotDone(frozen.Height(), from, time.Since(begin), err)
 		}()
 	})
+	if err != nil {
+		n.snap.writers.Done()
+	}
 }
 
 // snapshotDone tells the loop.
@@ -71,25 +78,31 @@ func (n *Node) snapshotDone(height, from uint64, took time.Duration, err error) 
 // next start has nothing to execute again.
 func (n *Node) saveAtEnd() error {
 	n.closing.Store(true)
-	state := n.core.State()
-	if n.snap.busy || state.Height() == 0 || n.disk.log.End() == n.snap.last {
+	if n.snap.busy || n.core.State().Height() == 0 || n.disk.log.End() == n.snap.last {
 		return nil
 	}
-	if state.Executing() {
-		return nil // a block is being voted on; the log has it all
-	}
+	state, saved := n.core.Snapshot()
 	durable := make(chan uint64, 1)
-	n.disk.append(nil, func() { durable <- n.disk.log.End() })
+	err := n.disk.log.Mark(func(from uint64, err error) {
+		if err == nil {
+			durable <- from
+		}
+	})
+	if err != nil {
+		return errNotSaved
+	}
 	var from uint64
 	select {
 	case from = <-durable:
-	case <-time.After(3 * time.Second):
-		return fmt.Errorf("the disk takes no writes; the state was not saved, and nothing that was acknowledged is lost")
+	case <-time.After(stopPatience):
+		return errNotSaved
 	}
 	return n.disk.snaps.Write(state.Height(), func(w io.Writer) error {
-		if _, err := w.Write(snapshotHead(from, n.core.Export())); err != nil {
+		if _, err := w.Write(snapshotHead(from, saved)); err != nil {
 			return err
 		}
 		return state.WriteSnapshot(w)
 	})
 }
+
+var errNotSaved = errors.New("the disk takes no writes; the state was not saved, and nothing that was acknowledged is lost; make room and start the validator again")

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"syscall"
@@ -32,12 +33,39 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 		return s, nil
 	}
 	s.Peers = n.peers()
-	err := n.ask(ctx, func() {
-		txs, bytes, capacity := n.core.Queue()
-		s.Mempool = api.Mempool{Txs: uint64(txs), Bytes: uint64(bytes), Capacity: uint64(capacity)}
-		s.Supply = n.supply()
-	})
+	f, err := n.figures(ctx)
+	s.Mempool, s.Supply = f.mempool, f.supply
 	return s, err
+}
+
+// figures is what only the loop knows.
+type figures struct {
+	mempool api.Mempool
+	supply  api.Supply
+}
+
+// figuresPatience is how long the loop may take to tell the figures: while the
+// disk takes no writes it waits, and the status is wanted all the same.
+const figuresPatience = time.Second
+
+// figures asks the loop, or tells what it said last.
+func (n *Node) figures(ctx context.Context) (f figures, err error) {
+	short, cancel := context.WithTimeout(ctx, figuresPatience)
+	defer cancel()
+	err = n.ask(short, func() {
+		txs, bytes, capacity := n.core.Queue()
+		f.mempool = api.Mempool{Txs: uint64(txs), Bytes: uint64(bytes), Capacity: uint64(capacity)}
+		f.supply = n.supply()
+	})
+	n.view.mu.Lock()
+	defer n.view.mu.Unlock()
+	switch {
+	case err == nil:
+		n.view.figures = f
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return n.view.figures, nil
+	}
+	return f, err
 }
 
 // supply is what the shard accounts for. It runs in the loop.

@@ -31,6 +31,7 @@ type view struct {
 	leaderID  chain.ValidatorID
 	height    uint64
 	blockTime time.Time
+	figures   figures // as the loop told them last
 }
 
 func newView(n *Node) *view { return &view{node: n, step: "starting"} }

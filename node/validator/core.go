@@ -130,9 +130,13 @@ func (c *Core) restored(records iter.Seq[sm.Persist]) iter.Seq[sm.Persist] {
 // State is the ledger, for reading between two steps.
 func (c *Core) State() *atomix.State { return c.state }
 
-// Export encodes what a snapshot needs besides the ledger, see
-// [byzcoin.Machine.ExportState].
-func (c *Core) Export() []byte { return c.bft.ExportState() }
+// Snapshot takes the ledger to the last final block, by taking back what is
+// being executed above it, and encodes what a snapshot needs besides the ledger,
+// see [byzcoin.Machine.ExportState]. Every record returned so far goes before it.
+func (c *Core) Snapshot() (*atomix.State, []byte) {
+	c.bft.Revert()
+	return c.state, c.bft.ExportState()
+}
 
 // Point is where the chain stands.
 func (c *Core) Point() byzcoin.Point { return c.bft.Point() }

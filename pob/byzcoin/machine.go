@@ -137,6 +137,10 @@ func (m *Machine) Point() Point {
 	return p
 }
 
+// Revert takes back the open execution, if there is one, so that the application
+// stands at the last final block. It is repeated when its block becomes final.
+func (m *Machine) Revert() { m.revert() }
+
 // View is the installed view.
 func (m *Machine) View() uint64 { return m.view }
 

@@ -99,3 +99,28 @@ func TestSynchronizedBodiesAreSigned(t *testing.T) {
 		t.Error("it does not take the block")
 	}
 }
+
+// A snapshot may be wanted while a block is being voted on: the execution is
+// taken back for it and repeated when the block becomes final.
+func TestAnOpenExecutionIsTakenBackAndRepeated(t *testing.T) {
+	s := newSolo(t, 4, 2)
+	p := s.proposal(0, s.body(1, 1, "a"))
+	s.receive(0, p)
+	app := s.m.cfg.App.(*ledger)
+	if !app.opened {
+		t.Fatal("the proposal is not executed")
+	}
+	s.m.Revert()
+	s.m.Revert()
+	if app.opened {
+		t.Fatal("the execution is still open")
+	}
+	s.receive(0, s.certified(p, chain.Prepare, 0, 1, 2))
+	if votes := s.shares(); len(votes) != 2 {
+		t.Errorf("%d votes after the execution was taken back", len(votes))
+	}
+	s.receive(0, s.certified(p, chain.Commit, 0, 1, 2))
+	if s.m.height != 1 || app.state != p.Header.Outcomes || app.broken != nil {
+		t.Errorf("height %d, %v", s.m.height, app.broken)
+	}
+}

@@ -90,14 +90,15 @@ type snapshot struct {
 // snap writes a snapshot of a validator, if it can be taken now. It counts once
 // the records before it are durable.
 func (n *Net) snap(m *member) error {
-	if !n.sim.Up(m.id) || m.core.State().Executing() || m.core.State().Height() == 0 {
+	if !n.sim.Up(m.id) || m.core.State().Height() == 0 {
 		return nil
 	}
 	var buf bytes.Buffer
-	if err := m.core.State().WriteSnapshot(&buf); err != nil {
+	state, saved := m.core.Snapshot()
+	if err := state.WriteSnapshot(&buf); err != nil {
 		return err
 	}
-	s := snapshot{m.returned, m.core.State().Height(), buf.Bytes(), bytes.Clone(m.core.Export())}
+	s := snapshot{m.returned, state.Height(), buf.Bytes(), bytes.Clone(saved)}
 	m.snaps = append(m.snaps, s)
 	if len(m.snaps) > 2 {
 		m.snaps = m.snaps[1:]
