@@ -107,13 +107,22 @@ func (n *Network) ask(ctx context.Context) *Status {
 		for _, id := range members {
 			v := all[id]
 			sh.Validators = append(sh.Validators, v)
-			if v.answer != nil && (sh.supply == nil || v.Height > sh.Height) {
-				sh.Height, sh.supply = v.Height, &v.answer.Supply
-			}
+			sh.hear(&v)
 		}
 		s.Shards = append(s.Shards, sh)
 	}
 	return s
+}
+
+// hear takes a validator's answer into account. One that still reads its disk
+// tells a height and has not counted anything yet.
+func (sh *Shard) hear(v *Validator) {
+	if v.answer == nil || v.State == api.PhaseStarting || v.State == api.PhaseReplaying {
+		return
+	}
+	if sh.supply == nil || v.Height > sh.Height {
+		sh.Height, sh.supply = v.Height, &v.answer.Supply
+	}
 }
 
 func (n *Network) askValidator(ctx context.Context, i int) Validator {

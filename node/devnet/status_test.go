@@ -38,3 +38,18 @@ func TestTheSupplyIsCountedOverAllShards(t *testing.T) {
 		})
 	}
 }
+
+func TestAValidatorThatReadsItsDiskDoesNotCount(t *testing.T) {
+	answer := func(state string, height, value uint64) *Validator {
+		return &Validator{State: state, Height: height, answer: &api.Status{Supply: api.Supply{Value: value}}}
+	}
+	var sh Shard
+	sh.hear(answer(api.PhaseReplaying, 7, 0))
+	sh.hear(answer(api.PhaseSyncing, 5, 1000))
+	sh.hear(answer(api.PhaseReady, 7, 1000))
+	sh.hear(answer(api.PhaseReady, 6, 999))
+	sh.hear(&Validator{State: StateDead})
+	if sh.Height != 7 || sh.supply == nil || sh.supply.Value != 1000 {
+		t.Errorf("height %d, supply %+v", sh.Height, sh.supply)
+	}
+}
