@@ -317,7 +317,14 @@ func (t *Transfer) submitted(ev *Submitted) {
 		t.rest(v)
 	default:
 		v.refused[ev.Member] = ev.Err.Error()
-		if t.judge(); !t.done {
+		switch t.judge(); {
+		case t.done:
+		case errors.Is(ev.Err, chain.ErrUnknown) || errors.Is(ev.Err, chain.ErrLocked):
+			// What is missing or held here may be there in a moment: the next member
+			// is given the time to catch up with whoever showed us the inputs.
+			v.quiet++
+			t.rest(v)
+		default:
 			t.failed(v)
 		}
 	}

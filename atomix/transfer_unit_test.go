@@ -87,7 +87,7 @@ func TestARefusalWaitsForTheOtherInputShards(t *testing.T) {
 	for range 2 { // who has not heard of it yet
 		k.step(Asked{Peer: find[Ask](t, k.ring(1)).Peer})
 	}
-	no := chain.Rule(chain.ErrUnknown, "gone")
+	no := chain.Rule(chain.ErrSpent, "gone")
 	ask := find[Ask](t, k.step(Submitted{Peer: a.Peer, Refused: true, Err: no}))
 	a = find[SubmitTx](t, k.step(Asked{Peer: ask.Peer}))
 	find[Ask](t, k.step(Submitted{Peer: a.Peer, Refused: true, Err: no})) // and not Done
@@ -110,6 +110,25 @@ func TestARefusalWaitsForTheOtherInputShards(t *testing.T) {
 		}
 	}
 	t.Fatal("two members of each shard refused, and the client does not believe it")
+}
+
+// An input that one member has shown may not be final yet at the next ones. They
+// must not all be asked within the moment that it takes.
+func TestWhatIsMissingNowMayBeThereLater(t *testing.T) {
+	for _, kind := range []chain.ErrorKind{chain.ErrUnknown, chain.ErrLocked} {
+		w := newWorld(t, 2, 100)
+		k := newTalk(t, w, w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(0), 99}))
+		k.step(StartTransfer{})
+		s := find[SubmitTx](t, k.step(Asked{Peer: Peer{0, 0}}))
+		if at := k.step(Submitted{Peer: s.Peer, Refused: true, Err: chain.Rule(kind, "not yet")}); len(at) != 0 {
+			t.Fatalf("%s: %v at once", kind, at)
+		}
+		s = find[SubmitTx](t, k.step(Asked{Peer: find[Ask](t, k.ring(0)).Peer}))
+		if s.Member != 1 {
+			t.Fatalf("%s: %+v", kind, s)
+		}
+		find[Done](t, k.step(Submitted{Peer: s.Peer, Refused: true, Err: chain.Rule(kind, "never")}))
+	}
 }
 
 func TestAForgedBundleIsNotCarried(t *testing.T) {
