@@ -15,21 +15,26 @@ func (m *Machine) flushAcks() bool {
 	if len(refs) == 0 || m.me < 0 {
 		return false
 	}
+	own := make([][]chain.BodyRef, m.s)
 	for i := range refs {
 		m.addAck(m.me, &refs[i])
+		seat := m.seats[refs[i].Author]
+		own[seat] = append(own[seat], refs[i])
 	}
 	leader := m.leader()
-	m.send(&Acks{refs}, leader)
-	for len(refs) > 0 {
-		id := refs[0].Author
-		of := slices.Clone(refs)
-		of = slices.DeleteFunc(of, func(r chain.BodyRef) bool { return r.Author != id })
-		refs = slices.DeleteFunc(slices.Clone(refs), func(r chain.BodyRef) bool { return r.Author == id })
-		if seat := m.seats[id]; seat != leader {
-			m.send(&Acks{of}, seat)
+	m.sendAcks(refs, leader)
+	for seat := range own {
+		if seat != leader {
+			m.sendAcks(own[seat], seat)
 		}
 	}
 	return true
+}
+
+func (m *Machine) sendAcks(refs []chain.BodyRef, to int) {
+	for part := range slices.Chunk(refs, maxAckRefs) {
+		m.send(&Acks{part}, to)
+	}
 }
 
 // ackAgain sends all our acks of what is not final, for a new leader or one that

@@ -13,8 +13,8 @@ type accusation struct {
 	at   time.Time
 }
 
-// accuse delivers a fault of a member, at most once per kind and
-// StatusInterval unless there is evidence.
+// accuse delivers a fault of a member, at most once per kind and StatusInterval:
+// one proof of a kind is enough.
 func (m *Machine) accuse(seat int, what Fault, drop bool, ev *Evidence, format string, args ...any) {
 	p := &m.peers[seat]
 	known := -1
