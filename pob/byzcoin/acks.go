@@ -2,6 +2,7 @@ package byzcoin
 
 import (
 	"slices"
+	"time"
 
 	"ios/chain"
 	"ios/chain/cosi"
@@ -127,8 +128,13 @@ func (m *Machine) insist() {
 			}
 			if m.leader() == m.me {
 				m.spread(sl, sl.main)
-			} else if sl.insisted.IsZero() {
-				sl.insisted = m.now
+				continue
+			}
+			if sl.insisted.IsZero() {
+				sl.insisted, sl.told = m.now, time.Time{}
+			}
+			if m.now.Sub(sl.told) >= m.cfg.Policy.Delta { // again, or it may have got lost
+				sl.told = m.now
 				refs = append(refs, sl.main.body.Ref())
 			}
 		}

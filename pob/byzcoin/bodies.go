@@ -25,7 +25,8 @@ type slot struct {
 	held *chain.BodyRef
 
 	since    time.Time // when we acked main
-	insisted time.Time // when we told the leader of the view
+	insisted time.Time // when we first told the leader of the view
+	told     time.Time // when we last did
 	spread   time.Time // when we last sent it to those who lack it
 	sends    uint      // how often, for an own body
 }

@@ -124,24 +124,3 @@ func TestAnOpenExecutionIsTakenBackAndRepeated(t *testing.T) {
 		t.Errorf("height %d, %v", s.m.height, app.broken)
 	}
 }
-
-// Whatever is acked in one step leaves in messages that others can decode.
-func TestManyAcksInOneStep(t *testing.T) {
-	s := newSolo(t, 4, 2)
-	s.body(1, 1, "a")
-	body := s.m.authors[1].slots[1].main.body
-	again := make(Events, maxAckRefs+1)
-	for i := range again {
-		again[i] = sm.Receive{From: s.c.ids[1], Msg: &Body{body}}
-	}
-	s.sent = nil
-	s.step(again)
-	if len(s.sent) < 2 {
-		t.Fatalf("%d messages", len(s.sent))
-	}
-	for _, msg := range s.sent {
-		if _, err := Decode(msg.AppendTo(nil)); err != nil {
-			t.Error(err)
-		}
-	}
-}
