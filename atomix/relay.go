@@ -15,8 +15,8 @@ import (
 // and the others. Nothing in it needs a client: what is open in the shard's
 // state drives it, so it goes on after a restart.
 //
-// A final block's outcomes for another shard are sent by one member, whose turn
-// it is by the height, to one member there. All members watch what stays open:
+// A final block's outcomes for another shard are sent by one member, the leader
+// who made the block final, to one member there. All members watch what stays open:
 // after a while, one after the other, they ask members of the shard that has not
 // answered; the answer is the proof, or that nothing is known there, and then
 // the own proof is sent with the transaction.
@@ -32,7 +32,8 @@ type Relay struct {
 	timer   time.Time // what the timer is set to
 	inbox   inbox
 	peers   map[chain.ValidatorID]*peer
-	recalls int // that were not answered yet
+	heard   map[chain.ShardID]chain.ValidatorID // who last sent a good bundle
+	recalls int                                 // that were not answered yet
 
 	now time.Time
 	out []sm.Effect
@@ -65,6 +66,7 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 		shardOf: make(map[chain.ValidatorID]chain.ShardID),
 		items:   make(map[chain.TxID]*item),
 		peers:   make(map[chain.ValidatorID]*peer),
+		heard:   make(map[chain.ShardID]chain.ValidatorID),
 	}
 	if r.seat < 0 {
 		return nil, fmt.Errorf("atomix: validator %d has no seat in shard %d", cfg.Self, cfg.Shard)
@@ -148,10 +150,31 @@ func (r *Relay) turn(height uint64, dest chain.ShardID) (rank, draw int) {
 	return (r.seat + draw) % n, draw
 }
 
-// member is a member of dest; rank and attempt lead to different ones.
-func (r *Relay) member(dest chain.ShardID, draw, rank, attempt int) chain.ValidatorID {
+// slowFor is for how many times the patience a member is passed over through
+// which an answer was missed.
+const slowFor = 32
+
+func (r *Relay) slow(v chain.ValidatorID) bool { return r.now.Before(r.peers[v].slowUntil) }
+
+// contact is the member of dest to tell first: who last sent us something good,
+// or else the one that the draw falls on.
+func (r *Relay) contact(dest chain.ShardID, draw int) chain.ValidatorID {
+	if v, ok := r.heard[dest]; ok && !r.slow(v) {
+		return v
+	}
+	return r.member(dest, draw)
+}
+
+// member is the member of dest that the draw falls on, or the next one that is
+// not slow.
+func (r *Relay) member(dest chain.ShardID, draw int) chain.ValidatorID {
 	list := r.cfg.Committees[dest]
-	return list[(draw+rank+attempt)%len(list)]
+	for i := range list {
+		if v := list[(draw+i)%len(list)]; !r.slow(v) {
+			return v
+		}
+	}
+	return list[draw%len(list)]
 }
 
 // appointment is something to do at a time.

@@ -199,6 +199,7 @@ func (r *Relay) proofChecked(key chain.Hash, err error) {
 		}
 		return
 	}
+	r.heard[r.shardOf[in.from]] = in.from
 	r.submit(in)
 }
 

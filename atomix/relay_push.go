@@ -12,6 +12,8 @@ type job struct {
 	dest    chain.ShardID
 	told    []chain.Entry // a segment of the block, or what is left of it
 	attempt int
+	sent    bool // to the member to
+	to      chain.ValidatorID
 }
 
 // maxBackoff bounds how much rarer later questions become.
@@ -37,7 +39,7 @@ func (r *Relay) decided(ev *Decided) {
 	r.recent.add(ev.Block, rep, r.cfg.Shard)
 	for i := range rep.Tree {
 		if dest := rep.Tree[i].Dest; dest != r.cfg.Shard {
-			r.announce(ev.Block.Header.Height, i, dest, rep.Tree[i].Entries)
+			r.announce(ev.Block, i, dest, rep.Tree[i].Entries)
 		}
 	}
 }
@@ -50,15 +52,21 @@ func (r *Relay) open(o *Opened) {
 }
 
 // announce tells a shard of a new block's segment, if it is our turn, and begins
-// to watch for the answers.
-func (r *Relay) announce(height uint64, segment int, dest chain.ShardID, told []chain.Entry) {
-	rank, draw := r.turn(height, dest)
+// to watch for the answers. The first turn is that of the leader who has just
+// made the block's certificate: nobody is as surely alive.
+func (r *Relay) announce(block *chain.Block, segment int, dest chain.ShardID, told []chain.Entry) {
+	height := block.Header.Height
+	j := &job{height: height, dest: dest, told: told}
+	n := len(r.cfg.Committees[r.cfg.Shard])
+	lead := int(block.Cert.View % uint64(n))
+	rank := (r.seat - lead + n) % n
 	if rank == 0 {
 		if b := r.recent.segment(height, segment); b != nil {
-			r.send(r.member(dest, draw, 0, 0), &BundleMsg{r.withTxs(b, nil)})
+			_, draw := r.turn(height, dest)
+			j.sent, j.to = true, r.contact(dest, draw)
+			r.send(j.to, &BundleMsg{r.withTxs(b, nil)})
 		}
 	}
-	j := &job{height: height, dest: dest, told: told}
 	if r.firstPending(j) >= 0 {
 		r.schedule(r.now.Add(time.Duration(rank+1)*r.cfg.Patience), j, nil)
 	}
@@ -118,8 +126,12 @@ func (r *Relay) pursue(j *job) {
 		}
 	}
 	rank, draw := r.turn(j.height, j.dest)
+	if j.sent {
+		r.peers[j.to].slowUntil = r.now.Add(slowFor * r.cfg.Patience)
+	}
 	j.attempt++
-	to := r.member(j.dest, draw, rank, j.attempt)
+	to := r.member(j.dest, draw+rank+j.attempt)
+	j.sent, j.to = true, to
 	r.peers[to].asked = min(r.peers[to].asked+len(ids), maxAsked)
 	r.send(to, &QueryMsg{ids})
 	wait := time.Duration(len(r.cfg.Committees[r.cfg.Shard])) * r.cfg.Patience

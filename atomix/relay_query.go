@@ -23,6 +23,7 @@ type peer struct {
 	refilled  time.Time
 	asked     int // transactions that we asked it for and it has not called unknown
 	unchecked int // its bundles that are being checked
+	slowUntil time.Time
 }
 
 // spend takes tokens if the peer has them.
