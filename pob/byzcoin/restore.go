@@ -88,6 +88,9 @@ func (m *Machine) restoreBody(kind uint8, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := m.ours(&b.Chain, b.Shard); err != nil {
+		return err
+	}
 	seat, ok := m.seats[b.Author]
 	if !ok {
 		return fmt.Errorf("a body of validator %d, who has no seat", b.Author)
@@ -107,6 +110,15 @@ func (m *Machine) restoreBody(kind uint8, raw []byte) error {
 	}
 	if kind == RecordBody {
 		return m.restoreAcks([]chain.BodyRef{b.Ref()})
+	}
+	return nil
+}
+
+// ours refuses records that were made under another genesis.
+func (m *Machine) ours(id *chain.Hash, shard chain.ShardID) error {
+	if *id != m.cfg.ChainID || shard != m.cfg.Shard {
+		return chain.Rule(chain.ErrWrongChain, "it is of shard %d of chain %s, not of shard %d of chain %s; put back the genesis that the log was made under, or begin with an empty data directory",
+			shard, id.Short(), m.cfg.Shard, m.cfg.ChainID.Short())
 	}
 	return nil
 }
@@ -170,6 +182,9 @@ func (m *Machine) restoreFinal(data []byte) error {
 		return err
 	}
 	h := &b.Header
+	if err := m.ours(&h.Chain, h.Shard); err != nil {
+		return err
+	}
 	if h.Height != m.height+1 || h.Parent != m.hash || !m.ordered(b.Refs) {
 		return fmt.Errorf("block %d does not follow block %d", h.Height, m.height)
 	}

@@ -2,6 +2,7 @@ package byzcoin
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -134,5 +135,15 @@ func TestRestoreRefusesBrokenRecords(t *testing.T) {
 		if err := try(change); err == nil || !strings.Contains(err.Error(), "record") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestRestoreRefusesRecordsOfAnotherGenesis(t *testing.T) {
+	s := newSolo(t, 4, 2)
+	s.body(1, 1, "a")
+	cfg := s.m.cfg
+	cfg.ChainID[0] ^= 1
+	if _, err := Restore(cfg, nil, slices.Values(s.records)); !errors.Is(err, chain.ErrWrongChain) || !strings.Contains(err.Error(), "genesis") {
+		t.Error(err)
 	}
 }
