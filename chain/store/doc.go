@@ -33,5 +33,5 @@
 // Segment: one file of the log, named by the offset of its first record. A
 // segment that a later one follows is never written again.
 //
-// Design section 7; the papers leave storage open.
+// The papers leave storage open.
 package store

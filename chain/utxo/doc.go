@@ -21,6 +21,4 @@
 //
 // The canonical order is by outpoint. [Set.Sorted] walks it, the root of a state
 // block is over it, and a snapshot is written in it.
-//
-// White paper section on the UTXO model; design sections 6 (msb), 7 and 10.
 package utxo

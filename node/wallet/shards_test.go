@@ -53,7 +53,7 @@ type ledger struct {
 	calls   map[string]int
 	lie     func(api.Outcome) api.Outcome
 	list    func(*api.CoinsPage) // changes what is listed
-	refuse  error // every submission
+	refuse  error                // every submission
 }
 
 // start makes a network of two shards with the allocations.

@@ -13,7 +13,7 @@
 //
 // # What must hold
 //
-// The numbers are those of the design.
+// The numbers are those by which failures name what broke.
 //
 //   - 2: no two honest validators of a shard ever make different blocks final at
 //     one height, and what they execute comes to the same.
