@@ -97,7 +97,7 @@ func (s *State) Shard() chain.ShardID { return s.shard }
 func (s *State) Height() uint64 { return s.height }
 
 // Coins is the set of coins, for reading. It is that of the open execution while
-// there is one.
+// there is one; see [State.Owned] for what is final.
 func (s *State) Coins() *utxo.Set { return s.coins }
 
 // Status is what the shard finally recorded for a transaction across shards.

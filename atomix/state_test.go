@@ -30,6 +30,39 @@ func TestATransferWithinAShardCommitsAtOnce(t *testing.T) {
 	l.expectBalance(a.owner, 89)
 }
 
+// A block that makes a coin and spends it, and one that locks a coin and gives
+// it back: try compares the lists of coins in the open execution.
+func TestAnOpenExecutionDoesNotShow(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	a, b := w.coin(0, 0), w.coin(1, 0)
+	bob := w.wallet(0)
+	first := w.tx([]coin{a}, pay{bob, 60}, pay{a.owner, 30})
+	second := w.tx([]coin{out(first, 0, bob)}, pay{bob, 59})
+	if _, err := w.shards[0].try([]*chain.Tx{first, second}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.shards[0].expectBalance(bob, 59)
+
+	c := out(first, 1, a.owner)
+	both := w.tx([]coin{c, b}, pay{bob, 100})
+	w.shards[1].submit(w.tx([]coin{b}, pay{b.owner, 99})) // so that shard 1 rejects
+	l := w.shards[0]
+	before := l.snapshot()
+	l.submit(both)
+	w.shards[1].carry(w.shards[0].bundle(both.ID, 1))
+	no := w.shards[1].bundle(both.ID, 0)
+	// Shard 0 executes the lock and the rejection in one block.
+	var err error
+	if l.state, err = LoadState(w.params, 0, [16]byte{}, bytes.NewReader(before)); err != nil {
+		t.Fatal(err)
+	}
+	l.finals = l.finals[:len(l.finals)-1]
+	if _, err := l.try([]*chain.Tx{both}, []*chain.Bundle{no}); err != nil {
+		t.Fatal(err)
+	}
+	l.expectBalance(a.owner, 30)
+}
+
 func TestATransferAcrossShardsCommitsEverywhere(t *testing.T) {
 	w := newWorld(t, 2, 100)
 	from, to := w.shards[0], w.shards[1]

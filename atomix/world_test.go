@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"ios/chain/cosi"
 	"ios/chain/cosi/cositest"
 	"ios/chain/sig"
+	"ios/chain/utxo"
 )
 
 // fataler is what testing.T and rapid.T have in common.
@@ -192,8 +194,9 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 		Chain: l.w.params.ChainID, Shard: l.id, Epoch: l.w.epoch, Height: uint64(len(l.finals) + 1),
 		Bodies: sha256.Sum256(raw),
 	}
-	before := l.snapshot()
+	before, coins := l.snapshot(), l.coinsByOwner()
 	root := l.state.Execute(&h, []*chain.Body{{Content: pl}})
+	l.expectFinalCoins(coins)
 	l.state.Revert()
 	if err := l.state.Audit(); err != nil {
 		l.w.Fatal(err)
@@ -206,6 +209,41 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 	}
 	h.Outcomes = root
 	return l.finalize(h), nil
+}
+
+// coinsByOwner are all coins, in order.
+func (l *ledger) coinsByOwner() map[chain.Address][]utxo.Entry {
+	coins := make(map[chain.Address][]utxo.Entry)
+	for e := range l.state.coins.Sorted() {
+		coins[e.Owner] = append(coins[e.Owner], e)
+	}
+	return coins
+}
+
+// expectFinalCoins checks that an open execution does not show in the lists of
+// coins, page by page.
+func (l *ledger) expectFinalCoins(want map[chain.Address][]utxo.Entry) {
+	l.w.Helper()
+	owners := l.coinsByOwner() // and those who have nothing yet
+	maps.Copy(owners, want)
+	for owner := range owners {
+		for size := range 3 {
+			var got []utxo.Entry
+			var after *chain.OutPoint
+			for more := true; more; {
+				var page []utxo.Entry
+				if page, more = l.state.Owned(owner, after, size+1); len(page) > 0 {
+					after = &page[len(page)-1].OutPoint
+				} else if more {
+					l.w.Fatal("an empty page, and more to come")
+				}
+				got = append(got, page...)
+			}
+			if !slices.Equal(got, want[owner]) {
+				l.w.Fatalf("in an execution an owner has %v, finally %v, in pages of %d", got, want[owner], size+1)
+			}
+		}
+	}
 }
 
 func (l *ledger) finalize(h chain.Header) *final {

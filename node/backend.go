@@ -236,7 +236,7 @@ func (n *Node) Coins(ctx context.Context, owner chain.Address, after *chain.OutP
 	err = n.ask(ctx, func() {
 		s := n.core.State()
 		page.Height = s.Height()
-		list, more := s.Coins().Owned(owner, after, max)
+		list, more := s.Owned(owner, after, max)
 		page.Done = !more
 		for _, e := range list {
 			page.Coins = append(page.Coins, api.Coin{OutPoint: e.OutPoint, Amount: e.Amount})
