@@ -63,7 +63,6 @@ type Node struct {
 	snap    snapshotting
 	closing atomic.Bool
 	done    chan struct{} // closed when the loop has ended
-	failed  chan error    // what must end the node
 }
 
 // Sizes of the queues between the loop and the rest.
@@ -87,7 +86,7 @@ func Open(cfg Config) (*Node, error) {
 		log:    cfg.Log.WithFields(logrus.Fields{"validator": cfg.Node.Name, "shard": net.shard}),
 		events: make(chan sm.Event, eventQueue), tasks: make(chan func(), taskQueue),
 		inbox: newInbox(), wired: make(chan struct{}),
-		timers: newTimers(), done: make(chan struct{}), failed: make(chan error, 1),
+		timers: newTimers(), done: make(chan struct{}),
 		skipped: newSkippedTxs(),
 	}
 	n.snap.every = snapshotEvery
@@ -239,8 +238,6 @@ func (n *Node) loop(ctx context.Context) error {
 				restedAt = height
 			}
 			lastSeen = height
-		case err := <-n.failed:
-			return err
 		case <-ctx.Done():
 			n.log.Info("stopping")
 			return n.saveAtEnd()
