@@ -2,7 +2,6 @@ package node
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/sig"
+	"ios/node/api"
 )
 
 // checkJob is something whose signatures are checked off the machine.
@@ -265,7 +265,7 @@ func badWitness(bad []int, err error) error {
 	return err
 }
 
-var errStopping = errors.New("the node is stopping")
+var errStopping = chain.Rule(api.ErrStopping, "the validator is shutting down; ask another one")
 
 // peerSource names a validator as a source.
 func peerSource(id chain.ValidatorID) string { return fmt.Sprint("validator ", id) }

@@ -24,7 +24,8 @@ type known struct {
 	pending bool
 	tx      *chain.Tx // while it is open
 	status  atomix.Status
-	cross   bool // status holds
+	cross   bool   // status holds
+	height  uint64 // of the state that was asked
 }
 
 func (n *Node) known(ctx context.Context, id chain.TxID) (k known, err error) {
@@ -32,7 +33,12 @@ func (n *Node) known(ctx context.Context, id chain.TxID) (k known, err error) {
 		k.pending = n.core.Pending(id)
 		k.tx, _ = n.core.State().OpenTx(id)
 		k.status, k.cross = n.core.State().Status(id)
+		k.height = n.core.State().Height()
 	})
+	if err == nil && !k.pending && !k.cross {
+		// If it is recorded, only the indexes tell.
+		err = n.indexed(ctx, k.height)
+	}
 	return k, err
 }
 
@@ -51,7 +57,7 @@ func (n *Node) heights(k known, id chain.TxID) ([]uint64, error) {
 func (n *Node) find(k known, id chain.TxID) (*place, error) {
 	heights, err := n.heights(k, id)
 	if err != nil {
-		return nil, err
+		return nil, kinds(err)
 	}
 	for _, h := range heights {
 		if h > n.disk.tip.Load() {
@@ -203,7 +209,7 @@ func (n *Node) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([
 			return nil, kinds(err)
 		}
 		if bundle := atomix.BundleOf(b, o.Tree, id, dest); bundle != nil {
-			n.showTx(bundle, k.tx)
+			n.showTx(bundle, k.tx, dest)
 			return bundle.Encode(), nil
 		}
 	}
@@ -211,9 +217,13 @@ func (n *Node) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([
 }
 
 // showTx puts an open transaction into its bundle, for a shard that never heard
-// of it.
-func (n *Node) showTx(b *chain.Bundle, t *chain.Tx) {
-	if t != nil {
+// of it. Where only outputs are the witnesses were not checked, so a shard that
+// holds inputs must get it from another one.
+func (n *Node) showTx(b *chain.Bundle, t *chain.Tx, dest chain.ShardID) {
+	if t == nil {
+		return
+	}
+	if in := n.net.params.InputShards(t); in.Has(n.net.shard) || !in.Has(dest) {
 		b.Txs = []chain.Tx{*t}
 	}
 }

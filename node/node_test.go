@@ -6,7 +6,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"ios/atomix"
 	"ios/chain"
 	"ios/node/api"
 )
@@ -46,6 +48,49 @@ func TestTransfersWithinAndAcrossShards(t *testing.T) {
 	if res := r.submit(r.at(0), spent); len(res.Refused) != 1 || res.Refused[0].Kind != chain.ErrUnknown {
 		// A coin of the genesis was made by no block, so nothing tells that it was spent.
 		t.Error("a second spend:", res)
+	}
+}
+
+// A block is final for the machine before the indexes have it. Whoever asks then
+// must not hear that nobody knows the transaction, or that it could not be applied.
+func TestAnOutcomeIsToldOnceTheIndexesHaveIt(t *testing.T) {
+	r := newRig(t, 1, 4)
+	n := r.at(0)
+	tx := r.pay(r.coins(0, 1), 0)
+	r.submit(n, tx)
+	height := r.becomes(n, tx.ID, api.StateCommitted).Height
+	n.skipped.add(tx.ID, height, atomix.SkipMissing) // a second body had it, too
+	n.disk.tip.Store(height - 1)                     // as if the indexer had not come to it
+	timer := time.AfterFunc(50*time.Millisecond, func() { n.disk.tip.Store(height) })
+	defer timer.Stop()
+	out, err := n.Outcome(t.Context(), tx.ID, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.proven(out, 0, tx.ID)
+	n.disk.tip.Store(height - 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if out, err := n.Outcome(ctx, tx.ID, true); err == nil {
+		t.Errorf("%v while the disk does not take it", out.State)
+	}
+	n.disk.tip.Store(height)
+}
+
+// A shard that only gets outputs does not check witnesses, and must not hand them
+// to one that has to.
+func TestWitnessesComeFromWhoCheckedThem(t *testing.T) {
+	r := newRig(t, 4, 4)
+	tx := r.pay([]chain.Input{r.coins(0, 1)[0], r.coins(1, 1)[0]}, 2, 3)
+	for _, c := range []struct {
+		self, dest chain.ShardID
+		shown      bool
+	}{{0, 1, true}, {0, 2, true}, {2, 3, true}, {2, 0, false}} {
+		b := new(chain.Bundle)
+		r.at(c.self).showTx(b, tx, c.dest)
+		if (len(b.Txs) == 1) != c.shown {
+			t.Errorf("shard %d shows %d transactions to shard %d", c.self, len(b.Txs), c.dest)
+		}
 	}
 }
 

@@ -151,7 +151,7 @@ func (l *Log) Append(b Batch) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !l.closing && l.inFlight > 0 && (l.inFlight+size > l.opt.QueueBytes || len(l.queue) >= maxQueued) {
+	for !l.closing && (len(l.queue) >= maxQueued || l.inFlight > 0 && l.inFlight+size > l.opt.QueueBytes) {
 		l.room.Wait()
 	}
 	if l.closing {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 )
 
 func openLog(t testing.TB, dir string, opt Options) *Log {
@@ -45,6 +47,38 @@ func sameRecords(a, b []Record) error {
 
 func numbered(n, size int) Record {
 	return Record{Kind: byte(1 + n%255), Data: bytes.Repeat([]byte(fmt.Sprintf("%08d", n)), size/8)}
+}
+
+// Marks hold no bytes, but they are bounded as well: whoever makes them while
+// the log takes nothing has to wait.
+func TestMarksWaitForRoomToo(t *testing.T) {
+	l := openLog(t, t.TempDir(), Options{})
+	hung, release, all := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	if err := l.Append(Batch{Done: func([]uint64, error) { close(hung); <-release }}); err != nil {
+		t.Fatal(err)
+	}
+	<-hung
+	go func() {
+		var err error
+		for range 4 * maxQueued {
+			err = errors.Join(err, l.Append(Batch{}))
+		}
+		all <- err
+	}()
+	for full := false; !full; runtime.Gosched() {
+		l.mu.Lock()
+		full = len(l.queue) >= maxQueued
+		l.mu.Unlock()
+	}
+	select {
+	case <-all:
+		t.Error("the queue is not bounded")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	if err := <-all; err != nil {
+		t.Fatal(err)
+	}
 }
 
 // What was written is read back, by offset and in order, over many segments,
