@@ -70,14 +70,16 @@ func TestMarksWaitForRoomToo(t *testing.T) {
 		full = len(l.queue) >= maxQueued
 		l.mu.Unlock()
 	}
+	bounded := false
 	select {
-	case <-all:
-		t.Error("the queue is not bounded")
+	case err := <-all:
+		all <- err
 	case <-time.After(50 * time.Millisecond):
+		bounded = true
 	}
 	close(release)
-	if err := <-all; err != nil {
-		t.Fatal(err)
+	if err := <-all; err != nil || !bounded {
+		t.Fatalf("the queue is bounded: %v; %v", bounded, err)
 	}
 }
 
