@@ -47,7 +47,7 @@ type Policy struct {
 // other.
 func DefaultPolicy() Policy {
 	return Policy{
-		BlockInterval: 500 * time.Millisecond, BlockGap: 20 * time.Millisecond,
+		BlockInterval: 500 * time.Millisecond, BlockGap: 50 * time.Millisecond,
 		Delta: 500 * time.Millisecond, BodyQuota: 8,
 	}
 }
