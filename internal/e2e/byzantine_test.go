@@ -189,7 +189,7 @@ func betrayed(t *testing.T) (*watched, *traitor) {
 	t.Helper()
 	n := startNetwork(t, 1, 4)
 	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 16, batch: 16, pace: 500 * time.Millisecond})
-	traitor, victim := n.members(0)[3], n.members(0)[1]
+	traitor, victim := n.members(0)[3], n.members(0)[0] // the leader: votes go there
 	load.more(t, 50, 20*time.Second)
 	n.kill(traitor)
 	w := watch(t, n, load, victim)
