@@ -71,7 +71,7 @@ becomes one of this network's with the same inputs, outputs and amounts.`,
 	f.Float64Var(&c.Across, "cross", 0, "share of the transactions that end in another shard, 0 to 1")
 	f.IntVar(&shard, "shard", -1, "the only shard that pays (default: all)")
 	f.BoolVar(&c.Single, "single", false, "one transaction a request, from many clients")
-	f.IntVar(&c.Clients, "clients", 0, "requests at a time per shard (default 48, or 512 with --single)")
+	f.IntVar(&c.Clients, "clients", 0, "requests at a time per shard (default 48, or 1536 with --single)")
 	f.IntVar(&c.Owners, "owners", 0, "payers per shard (default 1024)")
 	f.DurationVar(&c.Target, "target", 0, "latency that the search for the highest rate aims at (default 400ms)")
 	f.StringVar(&bitcoin, "bitcoin", "", "file with a Bitcoin block to replay")

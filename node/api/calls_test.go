@@ -184,15 +184,39 @@ func TestClientNamesADeadEndpoint(t *testing.T) {
 	}
 }
 
-func TestSubmitAllSplits(t *testing.T) {
-	r := serve(t, Limits{})
-	txs := make([][]byte, 5000)
-	for i := range txs {
-		txs[i] = []byte{1}
+// A line submits one thing after the other over one connection, gets refusals
+// as a Client does, and connects again when the server has closed it.
+func TestALine(t *testing.T) {
+	r := serve(t, Limits{Idle: 50 * time.Millisecond})
+	l, err := r.client(t, ClientConfig{}).Line()
+	if err != nil {
+		t.Fatal(err)
 	}
-	txs[4500] = []byte{0xff}
-	res, err := r.client(t, ClientConfig{}).SubmitAll(t.Context(), txs)
-	if err != nil || res.Accepted != 4999 || len(res.Refused) != 1 || res.Refused[0].Index != 4500 || r.backend.submits != 2 {
-		t.Fatalf("%d accepted, refused %v, %d submissions, %v", res.Accepted, res.Refused, r.backend.submits, err)
+	defer l.Close()
+	for i := range 3 {
+		res, err := l.Submit(t.Context(), []byte{1, 0xff, 1})
+		if err != nil || res.Accepted != 2 || len(res.Refused) != 1 || res.Refused[0].Index != 1 {
+			t.Fatalf("submission %d: %d accepted, refused %v, %v", i, res.Accepted, res.Refused, err)
+		}
+	}
+	if _, err := l.Submit(t.Context(), nil); !errors.Is(err, ErrRequest) {
+		t.Errorf("an empty submission: %v", err)
+	}
+	if n := r.conns.openNow(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+	eventually(t, "the idle connection is closed", func() bool { return r.conns.openNow() == 0 })
+	if _, err := l.Submit(t.Context(), []byte{1}); err != nil {
+		t.Errorf("after the server has closed the connection: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	fresh, _ := r.client(t, ClientConfig{}).Line()
+	if _, err := fresh.Submit(ctx, []byte{1}); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrUnreachable) {
+		t.Errorf("a cancelled submission: %v", err)
+	}
+	r.Close(t.Context())
+	if _, err := l.Submit(t.Context(), []byte{1}); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("a server that has gone: %v", err)
 	}
 }

@@ -36,8 +36,7 @@ func (c *Client) submitOnce(ctx context.Context, raw []byte) (SubmitResult, erro
 		return SubmitResult{}, err
 	}
 	defer res.Body.Close()
-	const longest = 1 << 20 // of 4,096 refusals with long sentences
-	answer, err := io.ReadAll(io.LimitReader(res.Body, longest))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, longestAnswer))
 	if err != nil {
 		return SubmitResult{}, err
 	}
@@ -51,6 +50,9 @@ func (c *Client) submitOnce(ctx context.Context, raw []byte) (SubmitResult, erro
 	return refusalsFromWire(&m), nil
 }
 
+// longestAnswer has room for 4,096 refusals with long sentences.
+const longestAnswer = 1 << 20
+
 var headerBinary = []string{typeBinary}
 
 func (c *Client) plainFault(res *http.Response, answer []byte) error {
@@ -59,29 +61,4 @@ func (c *Client) plainFault(res *http.Response, answer []byte) error {
 		return &Error{Kind: ErrUnreachable, Text: "the answer is " + res.Status + ": something else serves there", Next: NextStep(ErrUnreachable), Endpoint: c.url}
 	}
 	return &Error{Kind: chain.ErrorKind(e.Kind), Text: e.Text, Next: e.NextStep, Endpoint: c.url}
-}
-
-// SubmitAll submits encoded transactions in as many submissions as it takes,
-// one after the other. Places in the result are those in txs.
-func (c *Client) SubmitAll(ctx context.Context, txs [][]byte) (SubmitResult, error) {
-	var all SubmitResult
-	for at := 0; at < len(txs); {
-		var batch []byte
-		n := 0
-		for n < MaxSubmitTxs && at+n < len(txs) && (n == 0 || len(batch)+len(txs[at+n]) <= MaxSubmitBytes) {
-			batch = append(batch, txs[at+n]...)
-			n++
-		}
-		res, err := c.Submit(ctx, batch)
-		if err != nil {
-			return all, err
-		}
-		all.Accepted += res.Accepted
-		for _, f := range res.Refused {
-			f.Index += at
-			all.Refused = append(all.Refused, f)
-		}
-		at += n
-	}
-	return all, nil
 }

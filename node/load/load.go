@@ -34,7 +34,7 @@ type Config struct {
 const (
 	defaultOwners  = 1024
 	defaultClients = 48  // with batches
-	singleClients  = 512 // with single transactions
+	singleClients  = 1536 // with single transactions
 	defaultTarget  = 400 * time.Millisecond
 )
 

@@ -26,7 +26,6 @@ type sender struct {
 	*tally
 	lane      int
 	endpoints []api.Endpoint
-	turn      atomic.Uint64
 	bad       []atomic.Int64 // by endpoint: not asked before, nanoseconds since start
 	jobs      chan job
 	wait      sync.WaitGroup
@@ -38,26 +37,59 @@ type sender struct {
 
 func newSender(ctx context.Context, t *tally, lane, clients int, endpoints []api.Endpoint) *sender {
 	s := &sender{tally: t, lane: lane, endpoints: endpoints, bad: make([]atomic.Int64, len(endpoints)), jobs: make(chan job)}
-	for range clients {
+	for i := range clients {
 		s.wait.Go(func() {
+			c := &client{sender: s, at: i % len(endpoints)}
+			defer c.hangUp()
 			for j := range s.jobs {
-				s.submit(ctx, j)
+				c.submit(ctx, j)
 			}
 		})
 	}
 	return s
 }
 
-// endpoint is the next validator in turn that did not fail lately.
-func (s *sender) endpoint() int {
-	now := s.now()
-	for range s.endpoints {
-		i := int(s.turn.Add(1) % uint64(len(s.endpoints)))
-		if s.bad[i].Load() <= now {
-			return i
-		}
+// client submits one job after the other to a validator of its own, over a
+// connection of its own. It moves on from one that failed.
+type client struct {
+	*sender
+	at   int // endpoint
+	line *api.Line
+}
+
+func (c *client) hangUp() {
+	if c.line != nil {
+		c.line.Close()
+		c.line = nil
 	}
-	return int(s.turn.Add(1) % uint64(len(s.endpoints)))
+}
+
+// settle finds the next validator that did not fail lately.
+func (c *client) settle() {
+	now := c.now()
+	for i := range c.endpoints {
+		at := (c.at + i) % len(c.endpoints)
+		if c.bad[at].Load() > now {
+			continue
+		}
+		if at != c.at {
+			c.hangUp()
+			c.at = at
+		}
+		return
+	}
+}
+
+// send submits to the client's validator.
+func (c *client) send(ctx context.Context, raw []byte) (api.SubmitResult, error) {
+	if c.line == nil {
+		line, err := c.endpoints[c.at].Line()
+		if err != nil { // https, say
+			return c.endpoints[c.at].Submit(ctx, raw)
+		}
+		c.line = line
+	}
+	return c.line.Submit(ctx, raw)
 }
 
 // passOver is how long a validator that failed is not asked.
@@ -65,7 +97,7 @@ const passOver = 2 * time.Second
 
 // submit submits a job until every transaction of it is accepted or refused for
 // good, or ctx ends.
-func (s *sender) submit(ctx context.Context, j job) {
+func (s *client) submit(ctx context.Context, j job) {
 	l := s.lanes[s.lane]
 	if !j.due {
 		now := s.now()
@@ -77,13 +109,13 @@ func (s *sender) submit(ctx context.Context, j job) {
 	raw := l.bytes(j.from, j.to)
 	var places []int // those that raw holds, when not all of the job
 	for start := time.Now(); ; {
-		at := s.endpoint()
-		res, err := s.endpoints[at].Submit(ctx, raw)
+		s.settle()
+		res, err := s.send(ctx, raw)
 		if ctx.Err() != nil {
 			return // the load was interrupted; nothing is known of these
 		}
 		if err != nil && !errors.Is(err, chain.ErrFull) {
-			s.bad[at].Store(s.now() + int64(passOver))
+			s.bad[s.at].Store(s.now() + int64(passOver))
 		}
 		again := s.note(j, places, res, err, time.Since(start) > patience)
 		if len(again) == 0 {

@@ -116,7 +116,9 @@ func (c *Core) author() {
 			c.wake(c.now.Add(authorRetry))
 			return
 		}
-		c.gatherAt = c.now.Add(c.cfg.Gather)
+		// The more bodies wait for a block, the less another one helps: larger
+		// ones cost everybody less.
+		c.gatherAt = c.now.Add(c.cfg.Gather * time.Duration(len(c.pool.bodies)))
 	}
 }
 

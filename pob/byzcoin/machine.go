@@ -51,10 +51,11 @@ type Machine struct {
 	round    *round
 	voted    *Proposal // what we last prepared, or proposed
 	lock     *lock
-	open     chain.Hash // whose execution is open in the application
-	proposed time.Time
-	next     *Certified // a commit certificate for the next height
-	best     *Certified // the highest commit certificate above the final height
+	open     chain.Hash    // whose execution is open in the application
+	proposed time.Time     // when we last proposed
+	took     time.Duration // from there to its being final
+	next     *Certified    // a commit certificate for the next height
+	best     *Certified    // the highest commit certificate above the final height
 	verified facts
 
 	later  [][]sm.Message // of each seat, for heights and views to come

@@ -80,7 +80,7 @@ func (m *Machine) tryPropose() bool {
 	if len(refs) == 0 {
 		return false
 	}
-	if due := m.proposed.Add(m.cfg.Policy.MinGap); m.now.Before(due) {
+	if due := m.proposed.Add(m.pace()); m.now.Before(due) {
 		m.timer(timerPropose, due)
 		return false
 	}
@@ -97,6 +97,14 @@ func (m *Machine) tryPropose() bool {
 	m.open = h.Hash()
 	m.propose(h, refs)
 	return true
+}
+
+// pace is how long after the last proposal the next one comes. A round that
+// took long on a busy machine is followed by a longer pause, in which more work
+// gathers: fewer blocks and votes, and larger batches, for the same work.
+func (m *Machine) pace() time.Duration {
+	gap := m.cfg.Policy.MinGap
+	return max(gap, min(2*m.took, 4*gap))
 }
 
 // propose signs a block and sends it. The record is that of our prepare vote:

@@ -245,6 +245,9 @@ func (m *Machine) finalize(b *chain.Block, hash chain.Hash, bodies []*chain.Body
 	m.persist(RecordFinal, b.AppendTo(nil))
 	m.cfg.App.Finalize(b)
 	m.open = chain.Hash{}
+	if m.round != nil && m.leader() == m.me {
+		m.took = m.now.Sub(m.proposed)
+	}
 	m.advance(b, hash)
 	m.status.progress = m.now
 	m.deliver(Final{Block: b, Bodies: bodies, Synced: synced})
