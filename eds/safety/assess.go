@@ -204,10 +204,13 @@ func MostShards(p Plan) int {
 	return 0
 }
 
-// FewestValidators is how many validators the plan's number of shards needs for
-// its bound, 0 if there is none up to [chain.MaxValidators].
+// FewestValidators is how many validators, more than the plan has, its number of
+// shards needs for its bound, 0 if there is none up to [chain.MaxValidators].
 func FewestValidators(p Plan) int {
-	for size := 1; size*p.Shards <= chain.MaxValidators; size += 3 {
+	if p.check() != nil {
+		return 0
+	}
+	for size := (p.Validators/p.Shards+2)/3*3 + 1; size*p.Shards <= chain.MaxValidators; size += 3 {
 		q := p
 		q.Validators = size * p.Shards
 		q.GroupSize = 0
@@ -219,10 +222,10 @@ func FewestValidators(p Plan) int {
 }
 
 func (p *Plan) shardFault(r *Report) string {
-	text := fmt.Sprintf("%d shards of %d: some committee has more than %d Byzantine members with probability %.2e in an epoch, above the bound of %.2e",
+	text := fmt.Sprintf("%d shards of %d: some committee has more than %d Byzantine members with probability %.3g in an epoch, above the bound of %.3g",
 		r.Shards, r.ShardSize, r.Faults, r.Epoch, r.Bound)
 	if most := MostShards(*p); most > 0 {
-		text += fmt.Sprintf("; %d validators can form %d of %d", p.Validators, most, p.Validators/most)
+		text += fmt.Sprintf("; %d validators can form at most %d shards, of %d", p.Validators, most, p.Validators/most)
 	}
 	if few := FewestValidators(*p); few > 0 {
 		text += fmt.Sprintf("; %d shards want %d validators, %d each", p.Shards, few, few/p.Shards)
@@ -236,6 +239,9 @@ func SmallestGroup(p Plan) int {
 	byz := Byzantine(p.Validators, p.ByzantineShare)
 	for size := 1; size < p.Validators; size++ {
 		groups := Groups(p.Validators, size)
+		if len(groups) == 1 {
+			break
+		}
 		if Predicted(p.Validators, byz, groups) <= p.Bound && Withheld(p.Validators, byz, groups) <= p.Bound {
 			return size
 		}
@@ -248,6 +254,6 @@ func (p *Plan) beaconFault(r *Report) string {
 	if r.Predicted > chance {
 		what, chance = "all groups can know the output early", r.Predicted
 	}
-	return fmt.Sprintf("beacon of %d groups of %d: %s with probability %.2e, above the bound of %.2e; the smallest group size that meets it is %d of %d validators",
+	return fmt.Sprintf("beacon of %d groups of %d: %s with probability %.3g, above the bound of %.3g; the smallest group size that meets it is %d of %d validators",
 		r.Groups, r.GroupSize, what, chance, r.Bound, SmallestGroup(*p), p.Validators)
 }

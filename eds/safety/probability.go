@@ -14,15 +14,18 @@ func Byzantine(n int, share float64) int {
 	return int(float64(float64(n)*share) + rounding)
 }
 
+// precision of quotients, in bits: far above that of a float64.
+const precision = 128
+
 // draws walks over the number of Byzantine among s of n validators, from the
 // largest that is possible downwards. The weights are whole numbers that add up
-// to total.
+// to whole.
 type draws struct {
 	n, b, s int
-	i       int      // the number that term is the weight of
-	term    *big.Int // C(b,i) C(n-b,s-i)
-	sum     *big.Int // of the weights above i
-	total   *big.Int // C(n,s)
+	i       int        // the number that term is the weight of
+	term    *big.Int   // C(b,i) C(n-b,s-i)
+	sum     *big.Int   // of the weights above i
+	whole   *big.Float // C(n,s)
 	x, y    big.Int
 }
 
@@ -30,7 +33,7 @@ func newDraws(n, byzantine, s int) *draws {
 	d := &draws{n: n, b: byzantine, s: s, i: min(s, byzantine), sum: new(big.Int)}
 	d.term = new(big.Int).Binomial(int64(d.b), int64(d.i))
 	d.term.Mul(d.term, d.x.Binomial(int64(n-d.b), int64(s-d.i)))
-	d.total = new(big.Int).Binomial(int64(n), int64(s))
+	d.whole = new(big.Float).SetPrec(precision).SetInt(new(big.Int).Binomial(int64(n), int64(s)))
 	return d
 }
 
@@ -48,7 +51,8 @@ func (d *draws) down() {
 
 // above is P[X > i].
 func (d *draws) above() float64 {
-	q, _ := new(big.Float).SetPrec(64).Quo(new(big.Float).SetInt(d.sum), new(big.Float).SetInt(d.total)).Float64()
+	sum := new(big.Float).SetPrec(precision).SetInt(d.sum)
+	q, _ := sum.Quo(sum, d.whole).Float64()
 	return q
 }
 

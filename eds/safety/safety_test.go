@@ -261,7 +261,7 @@ func TestAssess(t *testing.T) {
 	if !errors.Is(err, ErrUnsafe) || r.Epoch <= 1e-6 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	for _, part := range []string{"32 shards of 56", "more than 18", "1800 validators can form 16 of 112", "32 shards want 3584"} {
+	for _, part := range []string{"32 shards of 56", "more than 18", "1800 validators can form at most 16 shards, of 112", "32 shards want 3584"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in: %v", part, err)
 		}
@@ -276,7 +276,7 @@ func TestAssess(t *testing.T) {
 // What the error recommends is safe, and no smaller size is.
 func TestRecommendations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(4, 500).Draw(t, "n")
+		n := rapid.IntRange(4, 200).Draw(t, "n")
 		p := Plan{
 			Validators: n, Shards: 1 << rapid.IntRange(0, 2).Draw(t, "bits"), ByzantineShare: rapid.Float64Range(0, 0.3).Draw(t, "share"),
 			Leavers: rapid.IntRange(0, 4).Draw(t, "leavers"), GroupSize: rapid.IntRange(0, n).Draw(t, "group"), Bound: math.Pow(10, -rapid.Float64Range(1, 9).Draw(t, "digits")),
