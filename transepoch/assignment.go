@@ -1,0 +1,106 @@
+package transepoch
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"ios/chain"
+)
+
+var be = binary.BigEndian
+
+// None is no validator: who holds a seat that is not there yet, and who takes
+// one that goes.
+const None chain.ValidatorID = 1<<16 - 1
+
+// Assignment is the validators of each shard, by seat.
+type Assignment [][]chain.ValidatorID
+
+// maxSeatings bounds the shards that a validator has a seat in: the one that it
+// leaves and the one that it joins.
+const maxSeatings = 2
+
+// Check refuses an assignment that cannot be one: no shard, a shard without
+// seats, a validator twice in a shard or in more than two shards.
+func (a Assignment) Check() error {
+	if len(a) < 1 || len(a) > chain.MaxShards {
+		return chain.Rule(ErrInput, "an assignment of %d shards, from 1 to %d are allowed", len(a), chain.MaxShards)
+	}
+	last := make([]int, chain.MaxValidators) // shard in which a validator was last seen, from 1
+	times := make([]int, chain.MaxValidators)
+	for j, seats := range a {
+		if len(seats) == 0 {
+			return chain.Rule(ErrInput, "shard %d has no seats", j)
+		}
+		for _, v := range seats {
+			switch {
+			case v >= chain.MaxValidators:
+				return chain.Rule(ErrInput, "validator %d in shard %d: places in the registry end at %d", v, j, chain.MaxValidators-1)
+			case last[v] == j+1:
+				return chain.Rule(ErrInput, "validator %d has two seats in shard %d", v, j)
+			}
+			last[v] = j + 1
+			if times[v]++; times[v] > maxSeatings {
+				return chain.Rule(ErrInput, "validator %d has seats in more than %d shards", v, maxSeatings)
+			}
+		}
+	}
+	return nil
+}
+
+// Clone is a copy that shares nothing.
+func (a Assignment) Clone() Assignment {
+	c := make(Assignment, len(a))
+	for j := range a {
+		c[j] = slices.Clone(a[j])
+	}
+	return c
+}
+
+// Equal reports whether the two seat everybody alike.
+func (a Assignment) Equal(b Assignment) bool {
+	return slices.EqualFunc(a, b, slices.Equal[[]chain.ValidatorID])
+}
+
+// AppendTo appends the canonical encoding.
+func (a Assignment) AppendTo(dst []byte) []byte {
+	dst = be.AppendUint32(dst, uint32(len(a)))
+	for _, seats := range a {
+		dst = appendIDs(dst, seats)
+	}
+	return dst
+}
+
+// DecodeAssignment decodes an assignment and checks it.
+func DecodeAssignment(raw []byte) (Assignment, error) {
+	r := chain.NewReader(raw)
+	a := readAssignment(r)
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	return a, a.Check()
+}
+
+func readAssignment(r *chain.Reader) Assignment {
+	a := make(Assignment, r.Count(chain.MaxShards, 4))
+	for j := range a {
+		a[j] = readIDs(r)
+	}
+	return a
+}
+
+func appendIDs(dst []byte, ids []chain.ValidatorID) []byte {
+	dst = be.AppendUint32(dst, uint32(len(ids)))
+	for _, v := range ids {
+		dst = be.AppendUint16(dst, uint16(v))
+	}
+	return dst
+}
+
+func readIDs(r *chain.Reader) []chain.ValidatorID {
+	ids := make([]chain.ValidatorID, r.Count(chain.MaxValidators, 2))
+	for i := range ids {
+		ids[i] = chain.ValidatorID(r.U16())
+	}
+	return ids
+}

@@ -1,0 +1,150 @@
+package transepoch
+
+import (
+	"crypto/sha256"
+
+	"ios/chain"
+	"ios/eds"
+)
+
+// draft is a plan in the making.
+type draft struct {
+	in        *Input
+	shards    []shardDraft
+	newcomers []chain.ValidatorID // ascending: members without a seat
+	seated    int                 // members that the moving shards have to seat
+	moving    int                 // shards that are not stalled
+}
+
+type shardDraft struct {
+	stalled bool
+	size    int // seats at the end
+
+	gone    []chain.ValidatorID // leave in any case, by seat
+	rest    []chain.ValidatorID // the others, by seat
+	held    int                 // of rest
+	leavers []chain.ValidatorID // of rest, those drawn to leave, in the order drawn
+	joiners []chain.ValidatorID // in the order drawn
+}
+
+// newDraft sorts out who has to leave and who is new. In any case leaves who is
+// not in the frozen set, and who has a seat in another shard, too: it keeps
+// the one in a stalled shard, or else the one in the shard with the lower number.
+func newDraft(in *Input) *draft {
+	d := &draft{in: in, shards: make([]shardDraft, len(in.Old))}
+	member, held := set(in.Members), set(in.Held)
+	seat := make([]bool, chain.MaxValidators)
+	for j, seats := range in.Old {
+		if in.Stalled.Has(chain.ShardID(j)) {
+			d.shards[j].stalled = true
+			for _, v := range seats {
+				seat[v] = true
+			}
+		}
+	}
+	inStalled := append([]bool(nil), seat...)
+	for j, seats := range in.Old {
+		s := &d.shards[j]
+		if s.stalled {
+			continue
+		}
+		d.moving++
+		for _, v := range seats {
+			if !member[v] || seat[v] {
+				s.gone = append(s.gone, v)
+				continue
+			}
+			seat[v] = true
+			s.rest = append(s.rest, v)
+			if held[v] {
+				s.held++
+			}
+		}
+	}
+	for _, v := range in.Members {
+		if !seat[v] {
+			d.newcomers = append(d.newcomers, v)
+		}
+		if !inStalled[v] {
+			d.seated++
+		}
+	}
+	return d
+}
+
+func set(ids []chain.ValidatorID) []bool {
+	has := make([]bool, chain.MaxValidators)
+	for _, v := range ids {
+		has[v] = true
+	}
+	return has
+}
+
+// sizes gives every moving shard its seats: as even as can be, except that a
+// shard has a seat for each of its held. Of the shards that may be larger by one
+// it is those that were larger before, then those with lower numbers.
+func (d *draft) sizes() error {
+	left := d.seated
+	for j := range d.shards {
+		if s := &d.shards[j]; !s.stalled {
+			s.size = max(1, s.held)
+			left -= s.size
+		}
+	}
+	if d.moving > 0 && left < 0 {
+		return chain.Rule(ErrInput, "%d validators are too few for the %d shards that are not stalled", d.seated, d.moving)
+	}
+	for ; left > 0 && d.moving > 0; left-- {
+		best := -1
+		for j := range d.shards {
+			s := &d.shards[j]
+			if s.stalled || best >= 0 && s.size > d.shards[best].size {
+				continue
+			}
+			if best < 0 || s.size < d.shards[best].size || len(d.in.Old[j]) > len(d.in.Old[best]) {
+				best = j
+			}
+		}
+		d.shards[best].size++
+	}
+	return nil
+}
+
+const (
+	tagLeavers = "ios/transepoch-leavers/v1"
+	tagSeats   = "ios/transepoch-seats/v1"
+	tagLot     = "ios/transepoch-lot/v1"
+)
+
+// lot is a permutation from H(shard ‖ rnd_e), for this chain and epoch.
+func (d *draft) lot(tag string, shard, n int) []int {
+	b := append([]byte{byte(len(tagLot))}, tagLot...)
+	b = append(b, d.in.ChainID[:]...)
+	b = be.AppendUint64(b, d.in.Epoch)
+	b = be.AppendUint32(b, uint32(shard))
+	b = append(b, d.in.Random[:]...)
+	return eds.Permutation(tag, sha256.Sum256(b), n)
+}
+
+// drawLeavers draws who leaves each shard besides those that have to: as many as
+// the policy says, and at least the shard's share of the newcomers, so that
+// where a newcomer comes to is not decided by where somebody left; and in any
+// case as many as have to for the shard to get its size.
+func (d *draft) drawLeavers() {
+	held := set(d.in.Held)
+	for j := range d.shards {
+		s := &d.shards[j]
+		if s.stalled {
+			continue
+		}
+		seats := len(d.in.Old[j])
+		n := (seats*d.in.SwapPermille + maxPermille - 1) / maxPermille
+		n = max(n, (len(d.newcomers)+d.moving-1)/d.moving)
+		n = max(n, seats-s.size-len(s.gone))
+		for _, i := range d.lot(tagLeavers, j, len(s.rest)) {
+			if v := s.rest[i]; len(s.leavers) < n && !held[v] {
+				s.leavers = append(s.leavers, v)
+			}
+		}
+	}
+}
