@@ -48,6 +48,17 @@ func (a Assignment) Check() error {
 	return nil
 }
 
+// twice says of each validator whether it has two seats.
+func (a Assignment) twice() []bool {
+	once, twice := make([]bool, chain.MaxValidators), make([]bool, chain.MaxValidators)
+	for _, seats := range a {
+		for _, v := range seats {
+			once[v], twice[v] = true, once[v]
+		}
+	}
+	return twice
+}
+
 // Clone is a copy that shares nothing.
 func (a Assignment) Clone() Assignment {
 	c := make(Assignment, len(a))

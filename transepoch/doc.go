@@ -1,6 +1,6 @@
 // Package transepoch leads the committees of all shards from one epoch to the
-// next without stopping any (white paper section 4.3, "TransEpoch"; the swapping
-// in batches is OmniLedger's, section IV-E there).
+// next without stopping any ("TransEpoch" in the white paper, after "Maintaining
+// operability during epoch transitions" in OmniLedger).
 //
 // # Terms
 //

@@ -2,6 +2,7 @@ package transepoch
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"ios/chain"
 	"ios/eds"
@@ -22,14 +23,15 @@ type shardDraft struct {
 
 	gone    []chain.ValidatorID // leave in any case, by seat
 	rest    []chain.ValidatorID // the others, by seat
-	held    int                 // of rest
+	held    []bool              // of rest, who is not to be drawn
 	leavers []chain.ValidatorID // of rest, those drawn to leave, in the order drawn
 	joiners []chain.ValidatorID // in the order drawn
 }
 
 // newDraft sorts out who has to leave and who is new. In any case leaves who is
 // not in the frozen set, and who has a seat in another shard, too: it keeps
-// the one in a stalled shard, or else the one in the shard with the lower number.
+// the one in a stalled shard, or else the one in the shard with the lower number,
+// where it is held until it has left the other.
 func newDraft(in *Input) *draft {
 	d := &draft{in: in, shards: make([]shardDraft, len(in.Old))}
 	member, held := set(in.Members), set(in.Held)
@@ -42,7 +44,8 @@ func newDraft(in *Input) *draft {
 			}
 		}
 	}
-	inStalled := append([]bool(nil), seat...)
+	inStalled := slices.Clone(seat)
+	two := in.Old.twice()
 	for j, seats := range in.Old {
 		s := &d.shards[j]
 		if s.stalled {
@@ -56,9 +59,7 @@ func newDraft(in *Input) *draft {
 			}
 			seat[v] = true
 			s.rest = append(s.rest, v)
-			if held[v] {
-				s.held++
-			}
+			s.held = append(s.held, held[v] || two[v])
 		}
 	}
 	for _, v := range in.Members {
@@ -87,7 +88,7 @@ func (d *draft) sizes() error {
 	left := d.seated
 	for j := range d.shards {
 		if s := &d.shards[j]; !s.stalled {
-			s.size = max(1, s.held)
+			s.size = max(1, count(s.held))
 			left -= s.size
 		}
 	}
@@ -108,6 +109,15 @@ func (d *draft) sizes() error {
 		d.shards[best].size++
 	}
 	return nil
+}
+
+func count(set []bool) (n int) {
+	for _, has := range set {
+		if has {
+			n++
+		}
+	}
+	return n
 }
 
 const (
@@ -131,7 +141,6 @@ func (d *draft) lot(tag string, shard, n int) []int {
 // where a newcomer comes to is not decided by where somebody left; and in any
 // case as many as have to for the shard to get its size.
 func (d *draft) drawLeavers() {
-	held := set(d.in.Held)
 	for j := range d.shards {
 		s := &d.shards[j]
 		if s.stalled {
@@ -142,8 +151,8 @@ func (d *draft) drawLeavers() {
 		n = max(n, (len(d.newcomers)+d.moving-1)/d.moving)
 		n = max(n, seats-s.size-len(s.gone))
 		for _, i := range d.lot(tagLeavers, j, len(s.rest)) {
-			if v := s.rest[i]; len(s.leavers) < n && !held[v] {
-				s.leavers = append(s.leavers, v)
+			if len(s.leavers) < n && !s.held[i] {
+				s.leavers = append(s.leavers, s.rest[i])
 			}
 		}
 	}

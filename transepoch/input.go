@@ -25,8 +25,8 @@ type Input struct {
 	// Stalled shards keep their epoch, committee and plan.
 	Stalled chain.Shards
 	// Held are validators, ascending, that may still vote in a stalled shard
-	// without a seat in its Old. They are drawn to leave their shard only when
-	// it has nobody else, so that nobody votes in three. See [Plan.Outgoing].
+	// without a seat in its Old, see [Plan.Outgoing]. They are not drawn to leave
+	// their shard, so that nobody votes in three.
 	Held []chain.ValidatorID
 
 	// SwapPermille is the part of each shard's seats, in thousandths, rounded up,
