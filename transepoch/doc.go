@@ -30,6 +30,12 @@
 //     Byzantine seats that the safety calculator reckons with. Seats that nobody
 //     takes are the first to go, then who has to leave is replaced.
 //
+// The policy's share should be a third or more. Validators may leave the registry
+// and join again: with a smaller share an adversary gathers its own in one shard
+// that way, where the others stay. (With nobody drawn, and a tenth of all
+// validators that do so, it overruns a shard of 16 ten times as often as the
+// calculator says.)
+//
 // Lots decide over seats and not over numbers in the registry, so that over
 // uniform lots each committee of each batch is a uniform sample of the
 // validators, for which the calculator's hypergeometric bound holds.
