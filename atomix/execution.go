@@ -16,6 +16,7 @@ type execution struct {
 	nets    []netBefore
 	tree    treeBuilder
 	report  *Report
+	past    *past // for State.Final, nil until it is asked for
 }
 
 // step is one change of the records.
@@ -46,7 +47,7 @@ func (x *execution) begin(h *chain.Header, s *State, txs int) {
 	x.running, x.height, x.epoch = true, h.Height, h.Epoch
 	x.coins.Reset()
 	x.steps, x.nets = x.steps[:0], x.nets[:0]
-	x.sums = s.sums
+	x.sums, x.past = s.sums, nil
 	x.tree.reset(s.params.Shards)
 	x.report = &Report{Height: h.Height, Epoch: h.Epoch, Outcomes: make([]chain.Entry, 0, txs)}
 }
@@ -111,7 +112,7 @@ func (s *State) Finalize(b *chain.Block) {
 	if !s.exec.running {
 		return
 	}
-	s.exec.running = false
+	s.exec.running, s.exec.past = false, nil
 	s.height = b.Header.Height
 }
 
@@ -121,7 +122,7 @@ func (s *State) Revert() {
 	if !x.running {
 		return
 	}
-	x.running = false
+	x.running, x.past = false, nil
 	if err := s.coins.Revert(&x.coins); err != nil {
 		s.broken = err
 	}

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
-
-	"ios/chain"
 )
 
 // Supply is what the shard holds. Value less the sum of Between never changes:
@@ -89,55 +87,6 @@ func (s *State) Audit() error {
 	case due != Net{Lo: sp.Value}:
 		return fmt.Errorf("atomix: shard %d: the value %d is not the genesis' %d and %v from other shards",
 			s.shard, sp.Value, sp.Base, between)
-	}
-	return nil
-}
-
-// applied reports whether an output of t is among the coins: then t itself spent
-// what it lacks now. A client that asks one validator and submits to the next
-// must not be told that its own payment was too late.
-func (s *State) applied(t *chain.Tx) bool {
-	for i := range t.Outputs {
-		out := &t.Outputs[i]
-		if out.Owner.Shard(s.params.Shards) != s.shard {
-			continue
-		}
-		if _, ok := s.coins.Get(chain.OutPoint{Tx: t.ID, Index: uint32(i)}, out.Owner); ok {
-			return true
-		}
-	}
-	return false
-}
-
-// Validate checks a transaction that CheckTx has passed against the state, for
-// admission: what it refuses would be skipped by a block now. The state may have
-// changed when the block comes.
-func (s *State) Validate(t *chain.Tx, epoch uint64) error {
-	id := t.ID.Short()
-	if in := s.params.InputShards(t); !in.Has(s.shard) {
-		return chain.Rule(chain.ErrWrongShard, "transaction %s has no input in shard %d; submit it where its inputs are", id, s.shard)
-	}
-	if t.Expiry < epoch {
-		return chain.Rule(chain.ErrExpired, "transaction %s expired with epoch %d, this is epoch %d; make and sign it anew", id, t.Expiry, epoch)
-	}
-	if _, ok := s.open[t.ID]; ok {
-		return chain.Rule(chain.ErrDecided, "transaction %s is accepted here already and waits for other shards", id)
-	}
-	if d, ok := s.decided[t.ID]; ok {
-		return chain.Rule(chain.ErrDecided, "transaction %s is %v here already", id, d.Outcome)
-	}
-	for in := range s.ownInputs(t) {
-		if holder, ok := s.locked[in.OutPoint]; ok {
-			return chain.Rule(chain.ErrLocked, "output %d of %s is held by transfer %s; wait for its end", in.Index, in.Tx.Short(), holder.Short())
-		}
-		switch amount, ok := s.coins.Get(in.OutPoint, in.Owner); {
-		case !ok && s.applied(t):
-			return chain.Rule(chain.ErrDecided, "transaction %s is applied here already", id)
-		case !ok:
-			return chain.Rule(chain.ErrUnknown, "output %d of %s is not there: it was spent, belongs to somebody else, or is not final yet", in.Index, in.Tx.Short())
-		case amount != in.Amount:
-			return chain.Rule(chain.ErrClaim, "output %d of %s holds %d, the input claims %d", in.Index, in.Tx.Short(), amount, in.Amount)
-		}
 	}
 	return nil
 }

@@ -190,6 +190,7 @@ func TestLedgersAreTheirNaiveTwins(t *testing.T) {
 			twins = append(twins, newTwin(w, l.id))
 		}
 		txs := drawTransfers(t, w)
+		w.probes = txs
 		told := func(from *ledger, to chain.ShardID) (ids []chain.TxID) {
 			for _, x := range txs {
 				if from.told(x.ID, to) != nil {

@@ -51,7 +51,8 @@ type world struct {
 	supply uint64
 	nextW  uint64
 	allocs []chain.Output
-	coins  []coin // of the genesis
+	coins  []coin      // of the genesis
+	probes []*chain.Tx // that are looked at in every execution
 	shards []*ledger
 }
 
@@ -195,8 +196,11 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 		Bodies: sha256.Sum256(raw),
 	}
 	before, coins := l.snapshot(), l.coinsByOwner()
+	probes := append(slices.Clone(l.w.probes), txs...)
+	verdicts := l.verdicts(probes)
 	root := l.state.Execute(&h, []*chain.Body{{Content: pl}})
 	l.expectFinalCoins(coins)
+	l.expectFinal(probes, verdicts)
 	l.state.Revert()
 	if err := l.state.Audit(); err != nil {
 		l.w.Fatal(err)
@@ -209,6 +213,29 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 	}
 	h.Outcomes = root
 	return l.finalize(h), nil
+}
+
+// verdicts is what the last final state says of transactions.
+func (l *ledger) verdicts(txs []*chain.Tx) (list []string) {
+	for _, t := range txs {
+		list = append(list, fmt.Sprint(l.state.Final().Validate(t, l.w.epoch)))
+	}
+	return list
+}
+
+// expectFinal checks that an open execution does not show in Final, and that it
+// tells what the execution records.
+func (l *ledger) expectFinal(txs []*chain.Tx, want []string) {
+	l.w.Helper()
+	if got := l.verdicts(txs); !slices.Equal(got, want) {
+		l.w.Fatalf("in an execution the transactions are\n%q, finally\n%q", got, want)
+	}
+	for _, t := range txs {
+		recorded := slices.ContainsFunc(l.state.Report().Outcomes, func(e chain.Entry) bool { return e.ID == t.ID })
+		if got := l.state.Final().Executing(t.ID); got != recorded {
+			l.w.Fatalf("the execution records %s: %v, and Final says %v", t.ID.Short(), recorded, got)
+		}
+	}
 }
 
 // coinsByOwner are all coins, in order.
