@@ -111,6 +111,7 @@ func TestWhatStaysApart(t *testing.T) {
 		{"node/validator", []string{"go.dedis.ch/", "go.etcd.io/", "net/http"}, "it is a protocol machine"},
 		{"chain", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "everything stands on it"},
 		{"atomix", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
+		{"drp", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol, and clients verify with it"},
 		{"drp/pvss", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
 		{"pob/byzcoin", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
 	} {

@@ -1,0 +1,59 @@
+package drp
+
+import (
+	"errors"
+	"fmt"
+
+	"ios/chain"
+)
+
+// Equivocation is evidence: two dealings of one server for one view.
+type Equivocation struct{ A, B []byte }
+
+// maxDealing bounds the encoding of a dealing.
+var maxDealing = dealingSize(MaxServers)
+
+// AppendTo appends the canonical encoding.
+func (e *Equivocation) AppendTo(dst []byte) []byte {
+	return chain.AppendBlob(chain.AppendBlob(dst, e.A), e.B)
+}
+
+// DecodeEquivocation reads evidence. Only Verify says whether it is any.
+func DecodeEquivocation(raw []byte) (*Equivocation, error) {
+	r := chain.NewReader(raw)
+	e := &Equivocation{A: r.Blob(maxDealing), B: r.Blob(maxDealing)}
+	return e, r.Close()
+}
+
+// Verify says who broke the rule, if the evidence holds: one server signed two
+// contents for one view. Two signatures on one content are no fault.
+func (e *Equivocation) Verify(cfg *Config) (culprit chain.ValidatorID, err error) {
+	r, err := newRun(cfg)
+	if err != nil {
+		return 0, err
+	}
+	a, err := DecodeDealing(e.A)
+	if err != nil {
+		return 0, fmt.Errorf("drp: first dealing of an equivocation: %w", err)
+	}
+	b, err := DecodeDealing(e.B)
+	if err != nil {
+		return 0, fmt.Errorf("drp: second dealing of an equivocation: %w", err)
+	}
+	return a.Dealer, r.equivocate(a, b)
+}
+
+// equivocate returns nil if the two dealings are evidence.
+func (r *run) equivocate(a, b *Dealing) error {
+	switch {
+	case a.Dealer != b.Dealer || a.View != b.View:
+		return errors.New("drp: the dealings are of different servers or views")
+	case a.content == b.content:
+		return errors.New("drp: the dealings are the same")
+	case r.cfg.find(a.Dealer) < 0:
+		return fmt.Errorf("drp: validator %d is not a server of epoch %d", a.Dealer, r.cfg.Epoch)
+	case r.checkSignatures([]*Dealing{a, b}) != nil:
+		return fmt.Errorf("drp: not both dealings are signed by server %d", a.Dealer)
+	}
+	return nil
+}

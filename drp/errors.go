@@ -1,0 +1,5 @@
+package drp
+
+import "errors"
+
+var errProof = errors.New("its proof is wrong")
