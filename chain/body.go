@@ -11,17 +11,18 @@ type ValidatorID = sm.NodeID
 // MaxBodyBytes bounds an encoded body.
 const MaxBodyBytes = 1 << 20
 
-const bodyHeadSize = 32 + 2 + 8 + 2 + 8
+const bodyHeadSize = 32 + 2 + 8 + 4 + 2 + 8
 
 // Body is what one validator puts up for ordering: a payload under the
-// author's next number. An author that signs two bodies with one number in an
-// epoch is a proven cheat.
+// author's next number. An author that signs two bodies with one number in a
+// term is a proven cheat.
 type Body struct {
 	Chain     Hash
 	Shard     ShardID
 	Epoch     uint64
+	Batch     uint32 // with Epoch the term of the committee that orders it
 	Author    ValidatorID
-	Number    uint64 // from 1 in each epoch, without gaps
+	Number    uint64 // from 1 in each term, without gaps
 	Payload   []byte
 	Signature [64]byte
 
@@ -35,12 +36,15 @@ type Body struct {
 // Ref is the body's name in a proposal.
 func (b *Body) Ref() BodyRef { return BodyRef{b.Author, b.Number, b.Hash} }
 
+// Term is the term of the committee that orders the body.
+func (b *Body) Term() Term { return Term{b.Epoch, b.Batch} }
+
 // SignBody sets Signature, Hash and Raw; afterwards Payload aliases Raw.
 func (b *Body) SignBody(key *sig.Key) {
 	raw := make([]byte, 0, bodyHeadSize+4+len(b.Payload)+len(b.Signature))
 	raw = append(raw, b.Chain[:]...)
 	raw = be.AppendUint16(raw, uint16(b.Shard))
-	raw = be.AppendUint64(raw, b.Epoch)
+	raw = b.Term().AppendTo(raw)
 	raw = be.AppendUint16(raw, uint16(b.Author))
 	raw = be.AppendUint64(raw, b.Number)
 	raw = AppendBlob(raw, b.Payload)
@@ -58,7 +62,7 @@ func DecodeBody(raw []byte) (*Body, error) {
 		return nil, Rule(ErrTooLarge, "a body of %d bytes, at most %d are allowed", len(raw), MaxBodyBytes)
 	}
 	r := NewReader(raw)
-	b := &Body{Chain: r.Hash(), Shard: ShardID(r.U16()), Epoch: r.U64(), Author: ValidatorID(r.U16()), Number: r.U64()}
+	b := &Body{Chain: r.Hash(), Shard: ShardID(r.U16()), Epoch: r.U64(), Batch: r.U32(), Author: ValidatorID(r.U16()), Number: r.U64()}
 	b.Payload = r.Blob(MaxBodyBytes)
 	signed := r.Offset()
 	copy(b.Signature[:], r.Bytes(len(b.Signature)))

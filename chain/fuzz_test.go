@@ -25,7 +25,7 @@ func FuzzTxs(f *testing.F) {
 }
 
 func FuzzBody(f *testing.F) {
-	b := &Body{Payload: PayloadOf([][]byte{goodTx().Raw}, nil)}
+	b := &Body{Epoch: 3, Batch: 2, Payload: PayloadOf([][]byte{goodTx().Raw}, nil)}
 	b.SignBody(testKey(1))
 	f.Add(b.Raw)
 	f.Fuzz(func(t *testing.T, raw []byte) {

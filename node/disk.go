@@ -192,13 +192,14 @@ func recordedIDs(tree chain.OutcomeTree) []chain.TxID {
 
 // bodyKey is the index's name for a body, read from its encoding.
 func bodyKey(raw []byte) (store.BodyKey, bool) {
-	const epoch = 32 + 2 // behind chain and shard
-	if len(raw) < epoch+18 {
+	const term = 32 + 2 // behind chain and shard
+	if len(raw) < term+22 {
 		return store.BodyKey{}, false
 	}
 	be := binary.BigEndian
 	return store.BodyKey{
-		Epoch: be.Uint64(raw[epoch:]), Author: uint32(be.Uint16(raw[epoch+8:])), Number: be.Uint64(raw[epoch+10:]),
+		Epoch: be.Uint64(raw[term:]), Batch: be.Uint32(raw[term+8:]),
+		Author: uint32(be.Uint16(raw[term+12:])), Number: be.Uint64(raw[term+14:]),
 	}, true
 }
 
@@ -219,9 +220,9 @@ func (d *disk) block(height uint64) (*chain.Block, []byte, error) {
 	return b, rec.Data, nil
 }
 
-// body reads a body by its reference.
-func (d *disk) body(epoch uint64, ref chain.BodyRef) (*chain.Body, error) {
-	off, err := d.index.Body(store.BodyKey{Epoch: epoch, Author: uint32(ref.Author), Number: ref.Number})
+// body reads a body by its term and reference.
+func (d *disk) body(term chain.Term, ref chain.BodyRef) (*chain.Body, error) {
+	off, err := d.index.Body(store.BodyKey{Epoch: term.Epoch, Batch: term.Batch, Author: uint32(ref.Author), Number: ref.Number})
 	if err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func (n *Node) checkBody(e byzcoin.Check) {
 			if pl, err = n.net.params.DecodePayload(e.Body.Payload); err != nil {
 				return err
 			}
-			if err := atomix.CheckPayload(n.net.params, pl, n.net.shard, firstEpoch); err != nil {
+			if err := atomix.CheckPayload(n.net.params, pl, n.net.shard, e.Body.Epoch); err != nil {
 				return err
 			}
 			w.certs = atomix.Certificates(pl)

@@ -134,7 +134,7 @@ func (n *Node) tx(k known, p *place, id chain.TxID) (*chain.Tx, error) {
 	}
 	for _, b := range blocks {
 		for _, ref := range b.Refs {
-			body, err := n.disk.body(b.Header.Epoch, ref)
+			body, err := n.disk.body(b.Header.Term(), ref)
 			if err != nil {
 				return nil, kinds(err)
 			}

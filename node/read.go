@@ -93,7 +93,7 @@ func (r *reader) blockWithBodies(height uint64) (raw []byte, bodies [][]byte, si
 	}
 	size = len(raw)
 	for _, ref := range b.Refs {
-		body, err := r.node.disk.body(b.Header.Epoch, ref)
+		body, err := r.node.disk.body(b.Header.Term(), ref)
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -103,7 +103,7 @@ func (r *reader) blockWithBodies(height uint64) (raw []byte, bodies [][]byte, si
 }
 
 func (r *reader) body(e byzcoin.ReadBody) {
-	if b, err := r.node.disk.body(firstEpoch, e.Ref); err == nil {
+	if b, err := r.node.disk.body(e.Term, e.Ref); err == nil {
 		r.send(e.To, &byzcoin.Body{Body: b})
 	}
 }

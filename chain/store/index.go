@@ -9,17 +9,20 @@ import (
 	"sync/atomic"
 )
 
-// BodyKey names a body: its author's number in an epoch.
+// BodyKey names a body: its author's number in a term, which is a batch of an
+// epoch.
 type BodyKey struct {
 	Epoch  uint64
+	Batch  uint32
 	Author uint32
 	Number uint64
 }
 
-func (k BodyKey) encode() (b [20]byte) {
+func (k BodyKey) encode() (b [24]byte) {
 	binary.BigEndian.PutUint64(b[0:], k.Epoch)
-	binary.BigEndian.PutUint32(b[8:], k.Author)
-	binary.BigEndian.PutUint64(b[12:], k.Number)
+	binary.BigEndian.PutUint32(b[8:], k.Batch)
+	binary.BigEndian.PutUint32(b[12:], k.Author)
+	binary.BigEndian.PutUint64(b[16:], k.Number)
 	return b
 }
 
@@ -195,7 +198,7 @@ func (x *Index) Body(key BodyKey) (off uint64, err error) {
 	x.mu.Lock()
 	if key.Epoch < x.floors.epoch {
 		x.mu.Unlock()
-		return 0, fmt.Errorf("body %d of author %d in epoch %d: %w", key.Number, key.Author, key.Epoch, ErrDropped)
+		return 0, fmt.Errorf("body %d of author %d in epoch %d, batch %d: %w", key.Number, key.Author, key.Epoch, key.Batch, ErrDropped)
 	}
 	for _, o := range []*overlay{x.fresh, x.writing} {
 		if o != nil {
@@ -207,7 +210,7 @@ func (x *Index) Body(key BodyKey) (off uint64, err error) {
 	}
 	x.mu.Unlock()
 	if off, err = x.disk.body(key); err != nil {
-		return 0, fmt.Errorf("body %d of author %d in epoch %d: %w", key.Number, key.Author, key.Epoch, err)
+		return 0, fmt.Errorf("body %d of author %d in epoch %d, batch %d: %w", key.Number, key.Author, key.Epoch, key.Batch, err)
 	}
 	return off, nil
 }

@@ -52,7 +52,7 @@ func (m *indexTwin) check(t *rapid.T, x *Index, heights, epochs uint64) {
 	}
 	for e := range epochs {
 		for n := range uint64(6) {
-			k := BodyKey{e, uint32(n % 2), n}
+			k := BodyKey{e, uint32(n % 3), uint32(n % 2), n}
 			off, err := x.Body(k)
 			want, there := m.bodies[k]
 			switch {
@@ -91,7 +91,7 @@ func TestIndexBehavesLikeMaps(t *testing.T) {
 				m.headers[h] = v
 			case 3, 4, 5:
 				n := rapid.Uint64Range(0, 5).Draw(t, "number")
-				k, off := BodyKey{rapid.Uint64Range(m.epoch, m.epoch+3).Draw(t, "epoch"), uint32(n % 2), n}, rapid.Uint64().Draw(t, "off")
+				k, off := BodyKey{rapid.Uint64Range(m.epoch, m.epoch+3).Draw(t, "epoch"), uint32(n % 3), uint32(n % 2), n}, rapid.Uint64().Draw(t, "off")
 				if err := x.PutBody(k, off); err != nil {
 					t.Fatal(err)
 				}
@@ -134,7 +134,7 @@ func TestIndexAfterACrashIsCompletedFromItsMark(t *testing.T) {
 		if err := x.PutHeader(n, 1000+n, []byte(fmt.Sprint("header ", n))); err != nil {
 			t.Fatal(err)
 		}
-		if err := x.PutBody(BodyKey{1, 2, n}, 5000+n); err != nil {
+		if err := x.PutBody(BodyKey{1, 3, 2, n}, 5000+n); err != nil {
 			t.Fatal(err)
 		}
 		x.Advance(n + 1)
@@ -167,7 +167,7 @@ func TestIndexAfterACrashIsCompletedFromItsMark(t *testing.T) {
 			if err != nil || off != 1000+k || string(header) != fmt.Sprint("header ", k) {
 				t.Fatalf("header %d: %d %q %v", k, off, header, err)
 			}
-			if off, err := y.Body(BodyKey{1, 2, k}); err != nil || off != 5000+k {
+			if off, err := y.Body(BodyKey{1, 3, 2, k}); err != nil || off != 5000+k {
 				t.Fatalf("body %d: %d %v", k, off, err)
 			}
 		}

@@ -86,7 +86,7 @@ func TestAuthorWithTwoBodiesUnderOneNumber(t *testing.T) {
 	c := newCluster(t, 4, options{seed: 1, shirks: []int{3}})
 	c.synced()
 	for i, payload := range []string{"one", "other"} {
-		b := &chain.Body{Chain: c.cfg.ChainID, Shard: c.cfg.Shard, Epoch: c.cfg.Epoch, Author: c.ids[3], Number: 1, Payload: []byte(payload)}
+		b := &chain.Body{Chain: c.cfg.ChainID, Shard: c.cfg.Shard, Epoch: c.cfg.Epoch, Batch: c.cfg.Batch, Author: c.ids[3], Number: 1, Payload: []byte(payload)}
 		b.SignBody(c.keys[3])
 		c.net.Inject(c.ids[3], c.ids[i], &Body{b})
 		if i == 1 {
@@ -360,7 +360,7 @@ func TestFloodOfFutureMessages(t *testing.T) {
 		v := &ViewChange{Change: SignedChange{Seat: 3, View: 1 + n}}
 		v.Change.Signature = c.keys[3].Sign(c.machine(0).changeBytes(&v.Change))
 		c.net.Inject(c.ids[3], to, v)
-		b := &chain.Body{Chain: c.cfg.ChainID, Shard: c.cfg.Shard, Epoch: c.cfg.Epoch, Author: c.ids[3], Number: n, Payload: []byte("bad")}
+		b := &chain.Body{Chain: c.cfg.ChainID, Shard: c.cfg.Shard, Epoch: c.cfg.Epoch, Batch: c.cfg.Batch, Author: c.ids[3], Number: n, Payload: []byte("bad")}
 		b.SignBody(c.keys[3])
 		c.net.Inject(c.ids[3], to, &Body{b})
 	}

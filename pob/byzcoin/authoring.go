@@ -3,7 +3,7 @@ package byzcoin
 import "ios/chain"
 
 // bodyOverhead is what a body takes besides its payload.
-const bodyOverhead = 32 + 2 + 8 + 2 + 8 + 4 + 64
+const bodyOverhead = 32 + 2 + 8 + 4 + 2 + 8 + 4 + 64
 
 func (m *Machine) onAuthor(e *Author) {
 	number, err := m.mayAuthor(len(e.Payload))
@@ -12,7 +12,7 @@ func (m *Machine) onAuthor(e *Author) {
 		return
 	}
 	b := &chain.Body{
-		Chain: m.cfg.ChainID, Shard: m.cfg.Shard, Epoch: m.cfg.Epoch,
+		Chain: m.cfg.ChainID, Shard: m.cfg.Shard, Epoch: m.cfg.Epoch, Batch: m.cfg.Batch,
 		Author: m.cfg.Members[m.me], Number: number, Payload: e.Payload, Content: e.Content,
 	}
 	b.SignBody(m.cfg.Key)

@@ -87,8 +87,8 @@ func (m *Machine) find(ref *chain.BodyRef) *copyOf {
 
 func (m *Machine) onBody(from int, b *chain.Body) {
 	seat, ok := m.seats[b.Author]
-	if !ok || b.Chain != m.cfg.ChainID || b.Shard != m.cfg.Shard || b.Epoch != m.cfg.Epoch {
-		return // of another epoch's committee, perhaps
+	if !ok || b.Chain != m.cfg.ChainID || b.Shard != m.cfg.Shard || b.Term() != m.term() {
+		return // of another term's committee
 	}
 	if len(b.Raw) > m.cfg.Policy.MaxBodyBytes {
 		m.accuse(from, FaultMessage, true, nil, "sent a body of %d bytes, at most %d are allowed", len(b.Raw), m.cfg.Policy.MaxBodyBytes)

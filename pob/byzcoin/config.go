@@ -47,13 +47,13 @@ type Config struct {
 	Start Point
 }
 
+// term is the term of the committee.
+func (c *Config) term() chain.Term { return chain.Term{Epoch: c.Epoch, Batch: c.Batch} }
+
 // Point is a place on a chain from which a committee builds.
 type Point struct {
 	Height uint64     // of the last block below
 	Hash   chain.Hash // its hash; the chain id at height 0
-	// Numbers are the last final numbers of the members' bodies in this epoch,
-	// by seat; nil means that none has any.
-	Numbers []uint64
 }
 
 // Policy is the sizes and times. The zero value of a field means its default.
@@ -155,8 +155,6 @@ func (c *Config) check() error {
 		return fmt.Errorf("our signing key is not that of seat %d", c.Seat)
 	case c.App == nil:
 		return fmt.Errorf("no application")
-	case c.Start.Numbers != nil && len(c.Start.Numbers) != s:
-		return fmt.Errorf("%d final numbers at the start for %d members", len(c.Start.Numbers), s)
 	}
 	seen := make(map[chain.ValidatorID]struct{}, s)
 	for _, id := range c.Members {

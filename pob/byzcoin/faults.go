@@ -116,7 +116,7 @@ func (c *Config) seatOf(id chain.ValidatorID) int {
 func (c *Config) checkBodies(a, b *chain.Body) (chain.ValidatorID, error) {
 	seat := c.seatOf(a.Author)
 	if seat < 0 || a.Author != b.Author || a.Number != b.Number || a.Hash == b.Hash ||
-		a.Chain != c.ChainID || b.Chain != c.ChainID || a.Shard != c.Shard || b.Shard != c.Shard || a.Epoch != c.Epoch || b.Epoch != c.Epoch {
+		a.Chain != c.ChainID || b.Chain != c.ChainID || a.Shard != c.Shard || b.Shard != c.Shard || a.Term() != c.term() || b.Term() != c.term() {
 		return 0, chain.Rule(chain.ErrProof, "bodies %d and %d of validators %d and %d do not contradict each other", a.Number, b.Number, a.Author, b.Author)
 	}
 	for _, body := range []*chain.Body{a, b} {
@@ -134,7 +134,7 @@ func (c *Config) checkProposals(a, b *Proposal) (chain.ValidatorID, error) {
 	seat := int(a.View % uint64(len(c.Members)))
 	for _, p := range []*Proposal{a, b} {
 		h := &p.Header
-		if h.Chain != c.ChainID || h.Shard != c.Shard || h.Epoch != c.Epoch || h.Batch != c.Batch {
+		if h.Chain != c.ChainID || h.Shard != c.Shard || h.Term() != c.term() {
 			return 0, chain.Rule(chain.ErrWrongChain, "a proposal of shard %d, epoch %d, batch %d", h.Shard, h.Epoch, h.Batch)
 		}
 		if !verifySig(&c.Keys[seat], proposalBytes(p), &p.Signature) {

@@ -119,24 +119,15 @@ func newMachine(cfg Config) *Machine {
 	for i, id := range cfg.Members {
 		m.seats[id] = i
 		m.authors[i].slots = make(map[uint64]*slot)
-		if cfg.Start.Numbers != nil {
-			m.authors[i].final = cfg.Start.Numbers[i]
-			m.authors[i].acked = cfg.Start.Numbers[i]
-		}
 	}
 	m.layTree()
 	return m
 }
 
-// Point is where the chain stands: what the next committee starts from, if its
-// members had the same seats.
-func (m *Machine) Point() Point {
-	p := Point{Height: m.height, Hash: m.hash, Numbers: make([]uint64, m.s)}
-	for i := range m.authors {
-		p.Numbers[i] = m.authors[i].final
-	}
-	return p
-}
+// Point is where the chain stands: what the next committee starts from.
+func (m *Machine) Point() Point { return Point{Height: m.height, Hash: m.hash} }
+
+func (m *Machine) term() chain.Term { return m.cfg.term() }
 
 // Revert takes back the open execution, if there is one, so that the application
 // stands at the last final block. It is repeated when its block becomes final.

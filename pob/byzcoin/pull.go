@@ -77,7 +77,7 @@ func (m *Machine) onPull(from int, refs []chain.BodyRef) {
 		}
 		if refs[i].Number <= m.authors[seat].final {
 			if m.spend(&p.budget, m.cfg.Policy.MaxBodyBytes, limit) {
-				m.emit(ReadBody{To: m.cfg.Members[from], Ref: refs[i]})
+				m.emit(ReadBody{To: m.cfg.Members[from], Term: m.term(), Ref: refs[i]})
 			}
 			continue
 		}

@@ -49,10 +49,11 @@ type Serve struct {
 }
 
 // ReadBody asks the runner to read a final body from its log and to send it to a
-// peer as a [Body], if the log has it.
+// peer as a [Body], if the log has it. Numbers count from 1 in each term.
 type ReadBody struct {
-	To  sm.NodeID
-	Ref chain.BodyRef
+	To   sm.NodeID
+	Term chain.Term
+	Ref  chain.BodyRef
 }
 
 // Authored is delivered for each Author: the body's number, or why it was

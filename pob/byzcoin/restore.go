@@ -91,6 +91,9 @@ func (m *Machine) restoreBody(kind uint8, raw []byte) error {
 	if err := m.ours(&b.Chain, b.Shard); err != nil {
 		return err
 	}
+	if b.Term() != m.term() {
+		return fmt.Errorf("a body of term %v in the records of term %v", b.Term(), m.term())
+	}
 	seat, ok := m.seats[b.Author]
 	if !ok {
 		return fmt.Errorf("a body of validator %d, who has no seat", b.Author)
@@ -184,6 +187,9 @@ func (m *Machine) restoreFinal(data []byte) error {
 	h := &b.Header
 	if err := m.ours(&h.Chain, h.Shard); err != nil {
 		return err
+	}
+	if h.Term() != m.term() {
+		return fmt.Errorf("block %d of term %v in the records of term %v", h.Height, h.Term(), m.term())
 	}
 	if h.Height != m.height+1 || h.Parent != m.hash || !m.ordered(b.Refs) {
 		return fmt.Errorf("block %d does not follow block %d", h.Height, m.height)

@@ -156,7 +156,7 @@ func (m *Machine) list() (refs, missing []chain.BodyRef) {
 // signature is what counts, not who passed it on.
 func (m *Machine) onProposal(from int, p *Proposal) {
 	h := &p.Header
-	if h.Chain != m.cfg.ChainID || h.Shard != m.cfg.Shard || h.Epoch != m.cfg.Epoch || h.Batch != m.cfg.Batch ||
+	if h.Chain != m.cfg.ChainID || h.Shard != m.cfg.Shard || h.Term() != m.term() ||
 		len(p.Refs) == 0 || len(p.Refs) > m.s*m.cfg.Policy.Quota {
 		m.accuse(from, FaultMessage, true, nil, "sent a proposal of %d bodies for height %d of shard %d, epoch %d, batch %d", len(p.Refs), h.Height, h.Shard, h.Epoch, h.Batch)
 		return

@@ -76,7 +76,7 @@ func (s *solo) wait(d time.Duration) {
 }
 
 func (s *solo) body(author int, number uint64, payload string) chain.BodyRef {
-	b := &chain.Body{Chain: s.c.cfg.ChainID, Shard: s.c.cfg.Shard, Epoch: s.c.cfg.Epoch, Author: s.c.ids[author], Number: number, Payload: []byte(payload)}
+	b := &chain.Body{Chain: s.c.cfg.ChainID, Shard: s.c.cfg.Shard, Epoch: s.c.cfg.Epoch, Batch: s.c.cfg.Batch, Author: s.c.ids[author], Number: number, Payload: []byte(payload)}
 	b.SignBody(s.c.keys[author])
 	s.receive(author, &Body{b})
 	return b.Ref()

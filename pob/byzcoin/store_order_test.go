@@ -10,7 +10,7 @@ import (
 
 // signed is a body of an author that the machine has not received.
 func (s *solo) signed(author int, number uint64, payload string) *chain.Body {
-	b := &chain.Body{Chain: s.c.cfg.ChainID, Shard: s.c.cfg.Shard, Epoch: s.c.cfg.Epoch, Author: s.c.ids[author], Number: number, Payload: []byte(payload)}
+	b := &chain.Body{Chain: s.c.cfg.ChainID, Shard: s.c.cfg.Shard, Epoch: s.c.cfg.Epoch, Batch: s.c.cfg.Batch, Author: s.c.ids[author], Number: number, Payload: []byte(payload)}
 	b.SignBody(s.c.keys[author])
 	return b
 }

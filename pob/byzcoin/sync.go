@@ -202,7 +202,7 @@ func (m *Machine) applyBlock(b fetched) error {
 	h := &b.Block.Header
 	hash := h.Hash()
 	switch {
-	case h.Chain != m.cfg.ChainID || h.Shard != m.cfg.Shard || h.Epoch != m.cfg.Epoch || h.Batch != m.cfg.Batch:
+	case h.Chain != m.cfg.ChainID || h.Shard != m.cfg.Shard || h.Term() != m.term():
 		return chain.Rule(chain.ErrWrongChain, "it is of shard %d, epoch %d, batch %d", h.Shard, h.Epoch, h.Batch)
 	case h.Parent != m.hash:
 		return chain.Rule(chain.ErrProof, "it stands on block %s, ours is %s", h.Parent.Short(), m.hash.Short())

@@ -126,7 +126,7 @@ func (t *traitor) twin(b *chain.Body) *chain.Body {
 	if pl, err := t.params.DecodePayload(b.Payload); err == nil && len(pl.Txs) > 1 {
 		payload = chain.PayloadOf([][]byte{pl.Txs[len(pl.Txs)-1].Raw}, nil)
 	}
-	o := &chain.Body{Chain: b.Chain, Shard: b.Shard, Epoch: b.Epoch, Author: b.Author, Number: b.Number, Payload: payload}
+	o := &chain.Body{Chain: b.Chain, Shard: b.Shard, Epoch: b.Epoch, Batch: b.Batch, Author: b.Author, Number: b.Number, Payload: payload}
 	o.SignBody(t.m.key)
 	return o
 }
