@@ -1,0 +1,2 @@
+// Package identity is what the identity chain is about.
+package identity
