@@ -10,7 +10,7 @@ import (
 // changes.
 type Final struct {
 	s    *State
-	past *past // nil when no execution is open
+	past *past // empty when no execution is open
 }
 
 // past is how that which the open execution changed was before. It is made when
@@ -31,7 +31,7 @@ type pastCoin struct {
 func (s *State) Final() Final {
 	x := &s.exec
 	if !x.running {
-		return Final{s: s}
+		return Final{s, new(past)}
 	}
 	if x.past == nil {
 		x.past = s.lookBack()
@@ -69,18 +69,20 @@ func (s *State) lookBack() *past {
 
 // Validate is [State.Validate] as of the last final block.
 func (f Final) Validate(t *chain.Tx, epoch uint64) error {
-	if f.past == nil {
-		return f.s.Validate(t, epoch)
-	}
 	return f.s.validate(f, t, epoch)
+}
+
+// Gone reports whether an input is neither among the coins, with this amount or
+// another one, nor held by an open transfer.
+func (f Final) Gone(in *chain.Input) bool {
+	_, held := f.holder(in.OutPoint)
+	_, there := f.amount(in.OutPoint, in.Owner)
+	return !held && !there
 }
 
 // Executing reports whether the open execution records an outcome of the
 // transaction.
 func (f Final) Executing(id chain.TxID) bool {
-	if f.past == nil {
-		return false
-	}
 	_, ok := f.past.told[id]
 	return ok
 }

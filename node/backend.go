@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"ios/atomix"
 	"ios/chain"
@@ -128,77 +127,6 @@ func (s *submitting) checked(bad []int, _ error) {
 		}
 	}
 	s.node.view.batch.Load().add(validator.Submit{Txs: txs, Tag: s.answer})
-}
-
-// answered takes the machine's refusals over.
-func (s *submitting) answered(ctx context.Context, a validator.Answer) {
-	for _, r := range a.Refusals {
-		i := s.good[r.Index]
-		if err := s.node.explain(ctx, &s.txs[i], r.Err); err != nil {
-			s.refuse(i, err)
-		}
-	}
-}
-
-// explain finds out more about a refusal: whether an unknown input existed once,
-// or whether the transaction itself is why it is gone, which is no refusal. A
-// client is told that a coin is spent only if that holds for all times.
-func (n *Node) explain(ctx context.Context, t *chain.Tx, err error) error {
-	switch {
-	case errors.Is(err, chain.ErrDecided):
-		return nil
-	case !errors.Is(err, chain.ErrUnknown):
-		return err
-	}
-	// The input may have come since then, in a block that was late here.
-	var again error
-	var height uint64
-	asked := n.ask(ctx, func() {
-		s := n.core.State()
-		again, height = s.Validate(t, firstEpoch), s.Height()
-	})
-	switch {
-	case errors.Is(again, chain.ErrDecided):
-		return nil
-	case asked != nil || !errors.Is(again, chain.ErrUnknown) || n.indexed(ctx, height) != nil:
-		return err
-	}
-	if heights, e := n.disk.ids.Find(t.ID); e == nil && len(heights) > 0 {
-		return nil
-	}
-	for i := range t.Inputs {
-		in := &t.Inputs[i]
-		if in.Owner.Shard(n.net.params.Shards) == n.net.shard && n.existed(ctx, in.Tx, height) {
-			return chain.Rule(chain.ErrSpent, "output %d of %s was spent; choose other coins", in.Index, in.Tx.Short())
-		}
-	}
-	return err
-}
-
-// indexed waits until all that is final up to a height is in the indexes, which
-// follow the machine within milliseconds.
-func (n *Node) indexed(ctx context.Context, height uint64) error {
-	for n.disk.tip.Load() < height {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-n.done:
-			return errStopping
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// existed reports whether the outputs of a transaction were here at a height.
-// One that comes from another shard is recorded before it is committed.
-func (n *Node) existed(ctx context.Context, id chain.TxID, height uint64) bool {
-	heights, err := n.disk.ids.Find(id)
-	if err != nil || len(heights) == 0 || heights[0] > height {
-		return false
-	}
-	k, err := n.known(ctx, id)
-	return err == nil && (!k.cross || k.status.Outcome == chain.Committed && k.status.Closed <= height)
 }
 
 // Carry implements api.Backend.

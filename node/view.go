@@ -31,10 +31,11 @@ type view struct {
 	leaderID  chain.ValidatorID
 	height    uint64
 	blockTime time.Time
-	figures   figures // as the loop told them last
+	moved     chan struct{} // closed at the next final block
+	figures   figures       // as the loop told them last
 }
 
-func newView(n *Node) *view { return &view{node: n, step: "starting"} }
+func newView(n *Node) *view { return &view{node: n, step: "starting", moved: make(chan struct{})} }
 
 func (v *view) serving() bool {
 	v.mu.Lock()
@@ -80,7 +81,16 @@ func (v *view) leader(c byzcoin.ViewChanged) {
 func (v *view) final(height uint64, at time.Time) {
 	v.mu.Lock()
 	v.height, v.blockTime = height, at
+	close(v.moved)
+	v.moved = make(chan struct{})
 	v.mu.Unlock()
+}
+
+// nextFinal is closed when another block is final.
+func (v *view) nextFinal() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.moved
 }
 
 // logState is told how the log is, and indexState how the indexes are.
