@@ -156,23 +156,6 @@ func (n *Node) Carry(ctx context.Context, raw []byte) error {
 	return nil
 }
 
-// Coins implements api.Backend.
-func (n *Node) Coins(ctx context.Context, owner chain.Address, after *chain.OutPoint, max int) (page api.CoinsPage, err error) {
-	if s := owner.Shard(n.net.params.Shards); s != n.net.shard {
-		return page, chain.Rule(chain.ErrWrongShard, "the address lives in shard %d, this is shard %d", s, n.net.shard)
-	}
-	err = n.ask(ctx, func() {
-		s := n.core.State()
-		page.Height = s.Height()
-		list, more := s.Owned(owner, after, max)
-		page.Done = !more
-		for _, e := range list {
-			page.Coins = append(page.Coins, api.Coin{OutPoint: e.OutPoint, Amount: e.Amount})
-		}
-	})
-	return page, err
-}
-
 // kinds gives an error of the store the kind that clients know.
 func kinds(err error) error {
 	switch {

@@ -60,6 +60,7 @@ type Node struct {
 	stats  *metrics
 
 	skipped *skippedTxs
+	scans   *scans
 	snap    snapshotting
 	closing atomic.Bool
 	done    chan struct{} // closed when the loop has ended
@@ -87,7 +88,7 @@ func Open(cfg Config) (*Node, error) {
 		events: make(chan sm.Event, eventQueue), tasks: make(chan func(), taskQueue),
 		inbox: newInbox(), wired: make(chan struct{}),
 		timers: newTimers(), done: make(chan struct{}),
-		skipped: newSkippedTxs(),
+		skipped: newSkippedTxs(), scans: newScans(),
 	}
 	n.snap.every = snapshotEvery
 	n.view = newView(n)
