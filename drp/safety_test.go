@@ -391,7 +391,8 @@ func TestEquivocation(t *testing.T) {
 // Crashes at any instant: a server never shows two dealings for a view, nor two
 // proofs with one announcement.
 func TestCrashesNeverDealTwice(t *testing.T) {
-	for seed := range uint64(30) {
+	t.Parallel()
+	for seed := range uint64(8) {
 		w := newWorld(t, 7, 7, seed, sim.Faults{MinDelay: time.Millisecond, MaxDelay: 60 * time.Millisecond, Loss: 0.05, MaxSync: 30 * time.Millisecond})
 		dealt := map[string]string{}
 		announced := map[string]string{}

@@ -16,6 +16,7 @@ import (
 
 // No byte of a transcript can change, and nothing can be added or cut off.
 func TestEveryByteOfATranscriptCounts(t *testing.T) {
+	t.Parallel()
 	cfg, keys := newConfig(4, 4, 1)
 	raw := transcriptOf(cfg, keys, 2).AppendTo(nil)
 	good, err := Verify(cfg, raw)
@@ -23,12 +24,10 @@ func TestEveryByteOfATranscriptCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range raw {
-		for _, flip := range []byte{1, 0x80} {
-			bad := slices.Clone(raw)
-			bad[i] ^= flip
-			if _, err := Verify(cfg, bad); err == nil {
-				t.Fatalf("byte %d of %d can change by %#x", i, len(raw), flip)
-			}
+		bad := slices.Clone(raw)
+		bad[i] ^= 1 << (i % 8)
+		if _, err := Verify(cfg, bad); err == nil {
+			t.Fatalf("byte %d of %d can change", i, len(raw))
 		}
 	}
 	for n := range raw {
