@@ -71,3 +71,55 @@ func TestAssignRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+// 100,000 assignments of 12 validators to 3 shards of 4: the counts of (validator,
+// seat) are even. Pearson's statistic has 11*11 = 121 degrees of freedom; it is
+// above 190.6 with probability 5e-5. The seeds are fixed, so the verdict is too.
+func TestAssignChiSquare(t *testing.T) {
+	const n, shards, rounds = 12, 3, 100_000
+	var count [n][n]int
+	for i := range rounds {
+		seat := 0
+		for _, set := range Assign(chain.Hash{byte(i), byte(i >> 8), byte(i >> 16), 7}, n, shards) {
+			for _, v := range set {
+				count[v][seat]++
+				seat++
+			}
+		}
+	}
+	if x := chiSquare(count[:], rounds); x > 190.6 || x < 70 {
+		t.Errorf("chi-square is %.1f, about 121 is expected", x)
+	}
+	// The statistic sees the classical mistake: any place may be swapped at any step.
+	count = [n][n]int{}
+	for i := range rounds {
+		draw := newStream("test", chain.Hash{byte(i), byte(i >> 8), byte(i >> 16)})
+		var order [n]int
+		for seat := range order {
+			order[seat] = seat
+		}
+		for seat := range order {
+			j := draw.below(n)
+			order[seat], order[j] = order[j], order[seat]
+		}
+		for seat, v := range order {
+			count[v][seat]++
+		}
+	}
+	if x := chiSquare(count[:], rounds); x < 190.6 {
+		t.Errorf("chi-square is %.1f for a shuffle that is uneven", x)
+	}
+}
+
+// chiSquare compares counts of a permutation's cells with even ones. The rows
+// and columns add up, which leaves (n-1)^2 degrees of freedom; each cell's
+// variance is that of a count among n values.
+func chiSquare(count [][12]int, rounds int) (x float64) {
+	want := float64(rounds) / float64(len(count))
+	for _, row := range count {
+		for _, c := range row {
+			x += (float64(c) - want) * (float64(c) - want) / want
+		}
+	}
+	return x * float64(len(count)-1) / float64(len(count))
+}

@@ -45,10 +45,14 @@
 // # Exclusion
 //
 // A leader failed if a quorum named it in their timeouts. Each member passes over
-// those it saw fail, for the rest of the epoch, in the ranks of later views. It
-// believes at most f of them; when there are more, some were honest and only slow,
-// and all are forgotten. Members need not agree on this either. If they differ, a
-// view's best ticket is that of a member whom nobody excludes often enough.
+// those it saw fail in the ranks of later views. It believes at most f of them;
+// when there are more, some were honest and only slow, and all are forgotten.
+//
+// Members need not agree on this, but they must not differ for ever: if each of
+// them passed over another honest one, no ticket would ever find a quorum. So all
+// are forgiven, too, after a view in which some round had no leader that a quorum
+// named, which is what members see who differ. A Byzantine member can bring that
+// about; then those that failed get another chance, and may cost a round again.
 //
 // # Restart
 //

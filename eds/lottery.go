@@ -109,7 +109,8 @@ type Lottery struct {
 	given    *Timeout // my latest
 
 	excluded []bool
-	count    int // of the excluded
+	count    int  // of the excluded
+	judged   bool // the leaders of the view before
 
 	repeatAt    time.Time
 	repeatEvery time.Duration
@@ -123,7 +124,8 @@ type peer struct {
 	pending  *Ticket // for a view that has not begun here
 	gave     uint64  // the highest round it gave up on, plus 1
 	timeout  *Timeout
-	named    [Ranks]int // place of whom it backed in rounds of the view that it gave up on, -1 for none
+	named    [Ranks]int // place of whom it backed in rounds of the view that it gave up on
+	before   [Ranks]int // the same of the view before
 	answered time.Time
 }
 
@@ -135,7 +137,7 @@ func NewLottery(cfg LotteryConfig) (*Lottery, error) {
 		return nil, err
 	}
 	n := len(cfg.Members)
-	m := &Lottery{cfg: cfg, me: me, f: cosi.Faults(n), q: cosi.Quorum(n), peers: make([]peer, n), excluded: make([]bool, n), leader: -1}
+	m := &Lottery{cfg: cfg, me: me, f: cosi.Faults(n), q: cosi.Quorum(n), peers: make([]peer, n), excluded: make([]bool, n), leader: -1, judged: true}
 	for i := range cfg.Members {
 		if i != me {
 			m.others = append(m.others, cfg.Members[i].ID)

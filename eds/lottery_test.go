@@ -89,6 +89,30 @@ func TestExclusion(t *testing.T) {
 	}
 }
 
+// Members that exclude different ones would never agree again if they did not
+// forgive. Here one member is silent and each other passes over another one.
+func TestMembersThatExcludeDifferentOnes(t *testing.T) {
+	for seed := range uint64(6) {
+		w := newWorld(t, 4, 60+seed, testCalm)
+		silent := int(seed % 4)
+		w.net.Crash(w.ids[silent])
+		w.net.RunFor(testDelta / 2)
+		for i := range w.ids {
+			if m := w.at(i); m != nil {
+				who := (i + 1) % 4
+				if who == silent {
+					who = (i + 2) % 4
+				}
+				m.exclude(who)
+			}
+		}
+		w.eventually(time.Minute)
+		if w.round > 3 {
+			t.Errorf("seed %d: success in round %d only", seed, w.round)
+		}
+	}
+}
+
 func TestALeaderDies(t *testing.T) {
 	w := newWorld(t, 4, 4, testCalm)
 	first := w.order(0)

@@ -26,6 +26,14 @@ const (
 	timerKinds
 )
 
+// Whom a member backed in a round, if not a place among the members.
+const (
+	unknown = -1 - iota // it said that it backed nobody
+	unheard             // it said nothing
+)
+
+var nothingHeard = [Ranks]int{unheard, unheard, unheard}
+
 // backed is whom the member backs in a round.
 type backed struct {
 	round  uint64
@@ -55,15 +63,21 @@ func (m *Lottery) setTimer(kind uint8, at time.Time) {
 
 // enterView begins a view with a lottery of its own.
 func (m *Lottery) enterView(view uint64) {
-	if m.ticket != nil {
-		m.excludeFailed()
+	if !m.judged {
+		m.judge()
 	}
+	m.judged = m.ticket == nil // nothing is before the first view
+	next := m.ticket != nil && view == m.view+1
 	m.view, m.viewAt = view, m.now
 	m.input = TicketInput(m.cfg.ChainID, m.cfg.Previous, m.cfg.Epoch, view)
 	for i := range m.peers {
 		p := &m.peers[i]
 		p.lot, p.bad, p.badBest = nil, false, false
-		p.named = [Ranks]int{-1, -1, -1}
+		p.before = nothingHeard
+		if next {
+			p.before = p.named
+		}
+		p.named = nothingHeard
 	}
 	m.ticket = &Ticket{Epoch: m.cfg.Epoch, View: view}
 	// Without a key, wiped by the owner, this member only follows.
@@ -105,6 +119,9 @@ func (m *Lottery) rank() int { return int(m.round % Ranks) }
 func (m *Lottery) choose() bool {
 	if m.leader >= 0 || m.now.Before(m.viewAt.Add(m.wait())) {
 		return false
+	}
+	if !m.judged {
+		m.judge()
 	}
 	best := m.best()
 	// Fewer than three members lead more than once.
@@ -173,19 +190,29 @@ func (m *Lottery) giveUp(round uint64) {
 	m.sendAll(t)
 }
 
-// note takes from a timeout what concerns the current view.
+// note takes from a timeout what concerns the current view or the one before.
 func (m *Lottery) note(from int, t *Timeout) {
 	p := &m.peers[from]
-	if who := m.place(t.Backed); who >= 0 && p.named[t.Round%Ranks] < 0 {
-		p.named[t.Round%Ranks] = who
+	who := m.place(t.Backed)
+	if who < 0 {
+		who = unknown
 	}
-	m.learnBest(from, t)
+	rank := t.Round % Ranks
+	switch view := t.Round / Ranks; {
+	case view == m.view:
+		if p.named[rank] == unheard {
+			p.named[rank] = who
+		}
+		m.learnBest(from, t)
+	case view+1 == m.view && p.before[rank] == unheard:
+		p.before[rank] = who
+	}
 }
 
 // onTimeout takes a member's timeout. Only the highest of each counts.
 func (m *Lottery) onTimeout(from int, t *Timeout) {
 	p := &m.peers[from]
-	if m.running && t.Round/Ranks == m.view {
+	if m.running {
 		m.note(from, t)
 		m.choose()
 	}

@@ -104,7 +104,7 @@ func (m *Lottery) adopt() {
 		}
 	}
 	for i := range m.peers {
-		if t := m.peers[i].timeout; t != nil && t.Round/Ranks == m.view {
+		if t := m.peers[i].timeout; t != nil {
 			m.note(i, t)
 		}
 	}
@@ -117,25 +117,40 @@ func (m *Lottery) exclude(who int) {
 		return
 	}
 	if m.count == m.f {
-		clear(m.excluded)
-		m.count = 0
+		m.forgive()
 	}
 	m.excluded[who] = true
 	m.count++
 }
 
-// excludeFailed judges the leaders of the view that ends. Who had the backing of
-// a quorum, and was given up on by a quorum, failed; others had no chance.
-func (m *Lottery) excludeFailed() {
+// judge looks at the leaders of the view before, once the timeouts had the time
+// to come. Who had the backing of a quorum, and was given up on by a quorum,
+// failed. If there is no such leader in a round the members differ in whom they
+// back, and so that it cannot be for whom they exclude, all are forgiven.
+func (m *Lottery) judge() {
+	m.judged = true
 	for rank := range Ranks {
 		votes := make(map[int]int)
+		agreed := false
 		for i := range m.peers {
-			if who := m.peers[i].named[rank]; who >= 0 {
-				votes[who]++
-				if votes[who] == m.q {
+			who := m.peers[i].before[rank]
+			if who == unheard {
+				continue
+			}
+			if votes[who]++; votes[who] == m.q {
+				agreed = true
+				if who != unknown {
 					m.exclude(who)
 				}
 			}
 		}
+		if !agreed {
+			m.forgive()
+		}
 	}
+}
+
+func (m *Lottery) forgive() {
+	clear(m.excluded)
+	m.count = 0
 }
