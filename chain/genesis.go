@@ -1,16 +1,11 @@
 package chain
 
 import (
-	"fmt"
 	"math/bits"
-	"net"
-	"net/url"
 	"strings"
-	"time"
 	"unicode"
 
 	"ios/chain/cosi"
-	"ios/chain/sig"
 )
 
 // MaxValidators bounds the registry.
@@ -26,41 +21,6 @@ type Genesis struct {
 	Policy      Policy
 	Validators  []Validator
 	Allocations []Output
-}
-
-// Policy is what the network has agreed on.
-type Policy struct {
-	// BlockInterval is the longest time between blocks of a shard that has work
-	// and a live leader. A leader is replaced within three of them.
-	BlockInterval time.Duration
-	// BlockGap is the shortest time between two proposals, in which work gathers.
-	BlockGap time.Duration
-	// Delta is the assumed bound on the network's delay. Safety never depends on it.
-	Delta time.Duration
-	// BodyQuota is how many bodies of one author a block may hold.
-	BodyQuota int
-	// MinFee is the least fee of a transaction in base units.
-	MinFee uint64
-}
-
-// DefaultPolicy suits validators that are within tens of milliseconds of each
-// other.
-func DefaultPolicy() Policy {
-	return Policy{
-		BlockInterval: 500 * time.Millisecond, BlockGap: 50 * time.Millisecond,
-		Delta: 500 * time.Millisecond, BodyQuota: 8,
-	}
-}
-
-// Validator is a member of the registry. The keys have one use each.
-type Validator struct {
-	Name       string
-	Address    string         // host:port that other validators reach it at
-	API        string         // base URL for clients; may be empty
-	Identity   [32]byte       // transport key (Ed25519 point)
-	Signing    sig.PublicKey  // bodies and messages
-	Cosi       cosi.PublicKey // votes
-	Possession cosi.Signature // proof that its owner holds the Cosi key's secret
 }
 
 // Prefix is the human-readable part of the network's addresses.
@@ -79,10 +39,20 @@ func (g *Genesis) Params() *Params {
 	return NewParams(g.ID(), g.Prefix(), g.Shards, g.Policy.MinFee)
 }
 
-// Supply is the value that exists, in base units; Check has seen that it fits.
-func (g *Genesis) Supply() (sum uint64) {
+// Supply is the value that exists, in base units: what is allocated to owners,
+// and what the validators have at stake. Check has seen that it fits.
+func (g *Genesis) Supply() uint64 {
+	sum := g.Staked()
 	for i := range g.Allocations {
 		sum += g.Allocations[i].Amount
+	}
+	return sum
+}
+
+// Staked is the part of the supply that validators begin with at stake.
+func (g *Genesis) Staked() (sum uint64) {
+	for i := range g.Validators {
+		sum += g.Validators[i].Stake
 	}
 	return sum
 }
@@ -101,22 +71,10 @@ func (g *Genesis) appendTo(dst []byte) []byte {
 	}
 	number(uint64(g.Shards))
 	dst = append(dst, g.Seed[:]...)
-	p := &g.Policy
-	number(uint64(p.BlockInterval))
-	number(uint64(p.BlockGap))
-	number(uint64(p.Delta))
-	number(uint64(p.BodyQuota))
-	number(p.MinFee)
+	dst = g.Policy.appendTo(dst)
 	number(uint64(len(g.Validators)))
 	for i := range g.Validators {
-		v := &g.Validators[i]
-		text(v.Name)
-		text(v.Address)
-		text(v.API)
-		dst = append(dst, v.Identity[:]...)
-		dst = append(dst, v.Signing[:]...)
-		dst = append(dst, v.Cosi[:]...)
-		dst = append(dst, v.Possession[:]...)
+		dst = g.Validators[i].AppendTo(dst)
 	}
 	number(uint64(len(g.Allocations)))
 	for i := range g.Allocations {
@@ -127,8 +85,10 @@ func (g *Genesis) appendTo(dst []byte) []byte {
 	return dst
 }
 
-// Check checks every rule of a genesis, proofs of possession included. The
-// error names the field and what would do.
+// Check checks every rule of a genesis that concerns it alone, proofs of
+// possession included. What it leaves to package transepoch/identity, whose
+// CheckGenesis calls it, are the PVSS keys and how safe the sizes are. The error
+// names the field and what would do.
 func (g *Genesis) Check(scheme cosi.Scheme) error {
 	fail := func(format string, args ...any) error { return Rule(ErrGenesis, format, args...) }
 	switch {
@@ -146,96 +106,40 @@ func (g *Genesis) Check(scheme cosi.Scheme) error {
 	if err := g.Policy.check(); err != nil {
 		return err
 	}
+	var sum, carry uint64
 	for i := range g.Validators {
-		if err := g.Validators[i].check(scheme); err != nil {
-			return fail("validator %d (%s): %v", i, g.Validators[i].Name, err)
+		v := &g.Validators[i]
+		if err := v.Check(scheme); err != nil {
+			return fail("validator %d (%s): %v", i, v.Name, err)
+		}
+		if v.Stake < g.Policy.MinStake {
+			return fail("validator %d (%s): a stake of %d, at least policy.min_stake of %d is wanted", i, v.Name, v.Stake, g.Policy.MinStake)
+		}
+		if sum, carry = bits.Add64(sum, v.Stake, 0); carry != 0 {
+			return fail("validator %d (%s): the stakes add up to more than 64 bits hold", i, v.Name)
 		}
 	}
 	if err := g.checkUnique(); err != nil {
 		return err
 	}
-	var sum, carry uint64
 	for i := range g.Allocations {
 		a := &g.Allocations[i]
 		if sum, carry = bits.Add64(sum, a.Amount, 0); carry != 0 || a.Amount == 0 || len(a.Data) > 0 {
-			return fail("allocation %d: amounts are at least 1, carry no data, and add up to at most 64 bits", i)
+			return fail("allocation %d: amounts are at least 1, carry no data, and add up with the stakes to at most 64 bits", i)
 		}
-	}
-	return nil
-}
-
-func (p *Policy) check() error {
-	switch {
-	case p.BlockGap < time.Millisecond || p.BlockInterval < 2*p.BlockGap || p.BlockInterval > time.Hour:
-		return Rule(ErrGenesis, "policy: block_gap of at least 1ms and block_interval of at least twice that and at most 1h are wanted, not %v and %v", p.BlockGap, p.BlockInterval)
-	case p.Delta < time.Millisecond || p.Delta > time.Hour:
-		return Rule(ErrGenesis, "policy: delta from 1ms to 1h is wanted, not %v", p.Delta)
-	case p.BodyQuota < 1 || p.BodyQuota > 1024:
-		return Rule(ErrGenesis, "policy: body_quota from 1 to 1024 is wanted, not %d", p.BodyQuota)
-	}
-	return nil
-}
-
-// CheckName checks the name of a validator, which is also a folder's and a word
-// in logs and commands.
-func CheckName(name string) error {
-	good := len(name) <= 64
-	for i, c := range []byte(name) {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		good = good && (letter || i > 0 && (c == '-' || c == '_' || c == '.'))
-	}
-	if !good || name == "" {
-		return fmt.Errorf("name %.80q: up to 64 letters of ASCII, digits, and behind the first also - _ . are wanted", name)
-	}
-	return nil
-}
-
-func (v *Validator) check(scheme cosi.Scheme) error {
-	if err := CheckName(v.Name); err != nil {
-		return err
-	}
-	if host, port, err := net.SplitHostPort(v.Address); err != nil || host == "" || port == "" || len(v.Address) > 256 {
-		return fmt.Errorf("address %.300q: host:port is wanted, with a host that others can reach", v.Address)
-	}
-	identity := sig.PublicKey(v.Identity)
-	if err := identity.Check(); err != nil {
-		return fmt.Errorf("identity key: %w", err)
-	}
-	if err := v.Signing.Check(); err != nil {
-		return fmt.Errorf("signing key: %w", err)
-	}
-	if v.API != "" {
-		u, err := url.Parse(v.API)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || len(v.API) > 256 {
-			return fmt.Errorf("api %q: an http or https URL is wanted", v.API)
-		}
-	}
-	if err := scheme.VerifyPossession(v.Cosi, v.Possession); err != nil {
-		return fmt.Errorf("cosi key: %w", err)
 	}
 	return nil
 }
 
 // checkUnique refuses a name, address or key that two validators share.
 func (g *Genesis) checkUnique() error {
-	type field struct {
-		what string
-		of   func(*Validator) string
-	}
-	for _, f := range []field{
-		{"name", func(v *Validator) string { return v.Name }},
-		{"address", func(v *Validator) string { return v.Address }},
-		{"identity key", func(v *Validator) string { return string(v.Identity[:]) }},
-		{"signing key", func(v *Validator) string { return string(v.Signing[:]) }},
-		{"cosi key", func(v *Validator) string { return string(v.Cosi[:]) }},
-	} {
-		seen := make(map[string]int, len(g.Validators))
-		for i := range g.Validators {
-			k := f.of(&g.Validators[i])
-			if j, ok := seen[k]; ok {
-				return Rule(ErrGenesis, "validators %d and %d have the same %s", j, i, f.what)
+	seen := make(map[Claim]int)
+	for i := range g.Validators {
+		for _, c := range g.Validators[i].Claims() {
+			if j, ok := seen[c]; ok {
+				return Rule(ErrGenesis, "validators %d and %d have the same %s", j, i, c.What)
 			}
-			seen[k] = i
+			seen[c] = i
 		}
 	}
 	return nil

@@ -35,16 +35,51 @@ type policyText struct {
 	Delta         durationText `toml:"delta"`
 	BodyQuota     int          `toml:"body_quota"`
 	MinFee        amountText   `toml:"min_fee"`
+	EpochLength   durationText `toml:"epoch_length"`
+	GroupSize     int          `toml:"group_size"`
+	SwapPermille  int          `toml:"swap_permille"`
+	Byzantine     int          `toml:"byzantine_permille"`
+	Bound         int          `toml:"bound"`
+	MinStake      amountText   `toml:"min_stake"`
+	UnbondEpochs  int          `toml:"unbond_epochs"`
+	AbsentEpochs  int          `toml:"absent_epochs"`
+	Churn         int          `toml:"churn_permille"`
+	BatchDeadline durationText `toml:"batch_deadline"`
+}
+
+func (p *Policy) text() policyText {
+	return policyText{
+		BlockInterval: durationText(p.BlockInterval), BlockGap: durationText(p.BlockGap), Delta: durationText(p.Delta),
+		BodyQuota: p.BodyQuota, MinFee: amountText(p.MinFee),
+		EpochLength: durationText(p.EpochLength), GroupSize: p.GroupSize, SwapPermille: p.SwapPermille,
+		Byzantine: p.Byzantine, Bound: p.Bound, MinStake: amountText(p.MinStake),
+		UnbondEpochs: p.UnbondEpochs, AbsentEpochs: p.AbsentEpochs, Churn: p.Churn, BatchDeadline: durationText(p.BatchDeadline),
+	}
+}
+
+func (p *policyText) policy() Policy {
+	return Policy{
+		BlockInterval: time.Duration(p.BlockInterval), BlockGap: time.Duration(p.BlockGap), Delta: time.Duration(p.Delta),
+		BodyQuota: p.BodyQuota, MinFee: uint64(p.MinFee),
+		EpochLength: time.Duration(p.EpochLength), GroupSize: p.GroupSize, SwapPermille: p.SwapPermille,
+		Byzantine: p.Byzantine, Bound: p.Bound, MinStake: uint64(p.MinStake),
+		UnbondEpochs: p.UnbondEpochs, AbsentEpochs: p.AbsentEpochs, Churn: p.Churn, BatchDeadline: time.Duration(p.BatchDeadline),
+	}
 }
 
 type validatorText struct {
-	Name       string   `toml:"name"`
-	Address    string   `toml:"address"`
-	API        string   `toml:"api"`
-	Identity   hexBytes `toml:"identity"`
-	Signing    hexBytes `toml:"signing"`
-	Cosi       hexBytes `toml:"cosi"`
-	Possession hexBytes `toml:"possession"`
+	Name       string     `toml:"name"`
+	Address    string     `toml:"address"`
+	API        string     `toml:"api"`
+	Stake      amountText `toml:"stake"`
+	Identity   hexBytes   `toml:"identity"`
+	Signing    hexBytes   `toml:"signing"`
+	Cosi       hexBytes   `toml:"cosi"`
+	Possession hexBytes   `toml:"possession"`
+	VRF        hexBytes   `toml:"vrf"`
+	VRFProof   hexBytes   `toml:"vrf_possession"`
+	PVSS       hexBytes   `toml:"pvss"`
+	PVSSProof  hexBytes   `toml:"pvss_possession"`
 }
 
 type allocationText struct {
@@ -84,10 +119,7 @@ func ParseValidator(text []byte) (*Validator, error) {
 func (g *Genesis) TOML() ([]byte, error) {
 	doc := genesisText{
 		Name: g.Name, TestNetwork: g.TestNetwork, Shards: g.Shards, Seed: g.Seed[:],
-		Policy: policyText{
-			BlockInterval: durationText(g.Policy.BlockInterval), BlockGap: durationText(g.Policy.BlockGap),
-			Delta: durationText(g.Policy.Delta), BodyQuota: g.Policy.BodyQuota, MinFee: amountText(g.Policy.MinFee),
-		},
+		Policy:      g.Policy.text(),
 		Validators:  make([]validatorText, len(g.Validators)),
 		Allocations: make([]allocationText, len(g.Allocations)),
 	}
@@ -112,20 +144,14 @@ func (v *Validator) TOML() ([]byte, error) {
 
 func (v *Validator) text() validatorText {
 	return validatorText{
-		Name: v.Name, Address: v.Address, API: v.API,
+		Name: v.Name, Address: v.Address, API: v.API, Stake: amountText(v.Stake),
 		Identity: v.Identity[:], Signing: v.Signing[:], Cosi: v.Cosi[:], Possession: v.Possession[:],
+		VRF: v.VRF[:], VRFProof: v.VRFProof[:], PVSS: v.PVSS[:], PVSSProof: v.PVSSProof[:],
 	}
 }
 
 func (doc *genesisText) genesis() (*Genesis, error) {
-	p := &doc.Policy
-	g := &Genesis{
-		Name: doc.Name, TestNetwork: doc.TestNetwork, Shards: doc.Shards,
-		Policy: Policy{
-			BlockInterval: time.Duration(p.BlockInterval), BlockGap: time.Duration(p.BlockGap),
-			Delta: time.Duration(p.Delta), BodyQuota: p.BodyQuota, MinFee: uint64(p.MinFee),
-		},
-	}
+	g := &Genesis{Name: doc.Name, TestNetwork: doc.TestNetwork, Shards: doc.Shards, Policy: doc.Policy.policy()}
 	if err := fill("seed", g.Seed[:], doc.Seed); err != nil {
 		return nil, err
 	}
@@ -147,7 +173,7 @@ func (doc *genesisText) genesis() (*Genesis, error) {
 }
 
 func (doc *validatorText) validator() (*Validator, error) {
-	v := &Validator{Name: doc.Name, Address: doc.Address, API: doc.API}
+	v := &Validator{Name: doc.Name, Address: doc.Address, API: doc.API, Stake: uint64(doc.Stake)}
 	for _, f := range []struct {
 		name string
 		to   []byte
@@ -157,6 +183,10 @@ func (doc *validatorText) validator() (*Validator, error) {
 		{"signing", v.Signing[:], doc.Signing},
 		{"cosi", v.Cosi[:], doc.Cosi},
 		{"possession", v.Possession[:], doc.Possession},
+		{"vrf", v.VRF[:], doc.VRF},
+		{"vrf_possession", v.VRFProof[:], doc.VRFProof},
+		{"pvss", v.PVSS[:], doc.PVSS},
+		{"pvss_possession", v.PVSSProof[:], doc.PVSSProof},
 	} {
 		if err := fill(f.name, f.to, f.from); err != nil {
 			return nil, err

@@ -23,6 +23,10 @@ func drawGenesis(t *rapid.T) *Genesis {
 		Policy: Policy{
 			BlockInterval: duration(), BlockGap: duration(), Delta: duration(),
 			BodyQuota: rapid.IntRange(0, 64).Draw(t, "quota"), MinFee: rapid.Uint64().Draw(t, "fee"),
+			EpochLength: duration(), GroupSize: rapid.IntRange(0, 64).Draw(t, "group"), SwapPermille: rapid.IntRange(0, 1000).Draw(t, "swap"),
+			Byzantine: rapid.IntRange(0, 333).Draw(t, "byzantine"), Bound: rapid.IntRange(0, 18).Draw(t, "bound"),
+			MinStake: rapid.Uint64().Draw(t, "stake"), UnbondEpochs: rapid.IntRange(0, 9).Draw(t, "unbond"),
+			AbsentEpochs: rapid.IntRange(0, 9).Draw(t, "absent"), Churn: rapid.IntRange(0, 1000).Draw(t, "churn"), BatchDeadline: duration(),
 		},
 	}
 	bytes(g.Seed[:])
@@ -32,6 +36,11 @@ func drawGenesis(t *rapid.T) *Genesis {
 		bytes(v.Signing[:])
 		bytes(v.Cosi[:])
 		bytes(v.Possession[:])
+		bytes(v.VRF[:])
+		bytes(v.VRFProof[:])
+		bytes(v.PVSS[:])
+		bytes(v.PVSSProof[:])
+		v.Stake = rapid.Uint64().Draw(t, "stake")
 		g.Validators = append(g.Validators, v)
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "allocations") {
@@ -126,6 +135,7 @@ func TestGenesisTextIsBounded(t *testing.T) {
 func TestValidatorTextRoundTrip(t *testing.T) {
 	v := &Validator{Name: "v0", Address: "127.0.0.1:7000", API: "http://127.0.0.1:7001", Identity: [32]byte{1}, Signing: [32]byte{2}}
 	v.Cosi[0], v.Possession[0] = 3, 4
+	v.VRF[0], v.VRFProof[0], v.PVSS[0], v.PVSSProof[0], v.Stake = 5, 6, 7, 8, 9
 	text, err := v.TOML()
 	if err != nil {
 		t.Fatal(err)

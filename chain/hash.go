@@ -47,6 +47,7 @@ func ParseHash(s string) (h Hash, err error) {
 const (
 	tagAddress = "ios/address/v1"
 	tagGenesis = "ios/genesis/v1"
+	tagKeys    = "ios/validator-keys/v1"
 	tagTx      = "ios/tx/v1"
 	tagTxSig   = "ios/tx-signature/v1"
 	tagBody    = "ios/body/v1"

@@ -30,7 +30,12 @@ func newNetwork(g *chain.Genesis, name string, keys *config.Keys) (*network, err
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(identity, v.Identity[:]) || keys.Signing.Public() != v.Signing || public != v.Cosi {
+	shares, err := keys.PVSS.Public()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(identity, v.Identity[:]) || keys.Signing.Public() != v.Signing || public != v.Cosi ||
+		keys.VRF.Public() != v.VRF || shares != v.PVSS {
 		return nil, fmt.Errorf("the keys are not those that the genesis has for validator %q; put its own keys.toml in place", name)
 	}
 	w := &network{genesis: g, params: g.Params(), self: chain.ValidatorID(self), seat: -1}

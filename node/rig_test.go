@@ -17,6 +17,7 @@ import (
 	"ios/chain/sig"
 	"ios/node/api"
 	"ios/node/config"
+	"ios/transepoch/identity"
 )
 
 // rig is a network whose nodes run in the test's process.
@@ -75,7 +76,7 @@ func newRig(t *testing.T, shards, validators int) *rig {
 			g.Allocations = append(g.Allocations, chain.Output{Owner: address(k), Amount: allocated})
 		}
 	}
-	if err := g.Check(cosi.BLS{}); err != nil {
+	if err := identity.CheckGenesis(g, cosi.BLS{}); err != nil {
 		t.Fatal(err)
 	}
 	r.genesis, r.params = g, g.Params()

@@ -6,13 +6,14 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/node/config"
+	"ios/transepoch/identity"
 )
 
 func newGenesis() *cobra.Command {
@@ -25,10 +26,7 @@ func newGenesisMake() *cobra.Command {
 		test            bool
 		shards          int
 		allocate        []string
-		interval, gap   time.Duration
-		delta           time.Duration
-		quota           int
-		fee             uint64
+		stake           uint64
 	}
 	policy := chain.DefaultPolicy()
 	cmd := &cobra.Command{
@@ -42,8 +40,7 @@ the validators.`,
 			if len(files) == 0 {
 				return usagef("the validators' public files are wanted as arguments; each validator's operator makes one with: ios node init")
 			}
-			g := &chain.Genesis{Name: o.name, TestNetwork: o.test, Shards: o.shards}
-			g.Policy = chain.Policy{BlockInterval: o.interval, BlockGap: o.gap, Delta: o.delta, BodyQuota: o.quota, MinFee: o.fee}
+			g := &chain.Genesis{Name: o.name, TestNetwork: o.test, Shards: o.shards, Policy: policy}
 			if o.seed == "" {
 				if _, err := rand.Read(g.Seed[:]); err != nil {
 					return fmt.Errorf("reading randomness for the seed: %w", err)
@@ -56,6 +53,9 @@ the validators.`,
 				if err != nil {
 					return err
 				}
+				if v.Stake == 0 {
+					v.Stake = o.stake
+				}
 				g.Validators = append(g.Validators, *v)
 			}
 			for _, text := range o.allocate {
@@ -65,7 +65,7 @@ the validators.`,
 				}
 				g.Allocations = append(g.Allocations, out)
 			}
-			if err := g.Check(cosi.BLS{}); err != nil {
+			if err := identity.CheckGenesis(g, cosi.BLS{}); err != nil {
 				return err
 			}
 			text, err := g.TOML()
@@ -85,13 +85,29 @@ the validators.`,
 	f.IntVar(&o.shards, "shards", 1, "number of shards, a power of two")
 	f.StringVar(&o.seed, "seed", "", "64 hexadecimal digits that assign validators to shards (default random; a real network's operators agree on a value that none of them could choose)")
 	f.StringArrayVar(&o.allocate, "allocate", nil, "ADDRESS=AMOUNT in base units; repeat it for each allocation")
-	f.DurationVar(&o.interval, "block-interval", policy.BlockInterval, "longest time between blocks of a shard that has work")
-	f.DurationVar(&o.gap, "block-gap", policy.BlockGap, "shortest time between two blocks")
-	f.DurationVar(&o.delta, "delta", policy.Delta, "assumed bound on the network's delay")
-	f.IntVar(&o.quota, "body-quota", policy.BodyQuota, "bodies of one author in a block")
-	f.Uint64Var(&o.fee, "min-fee", policy.MinFee, "least fee of a transaction in base units")
+	f.Uint64Var(&o.stake, "stake", 0, "stake in base units of each validator whose public file names none")
+	policyFlags(f, &policy)
 	cmd.MarkFlagRequired("name")
 	return cmd
+}
+
+// policyFlags sets a policy by flags; what it holds are the defaults.
+func policyFlags(f *pflag.FlagSet, p *chain.Policy) {
+	f.DurationVar(&p.BlockInterval, "block-interval", p.BlockInterval, "longest time between blocks of a shard that has work")
+	f.DurationVar(&p.BlockGap, "block-gap", p.BlockGap, "shortest time between two blocks")
+	f.DurationVar(&p.Delta, "delta", p.Delta, "assumed bound on the network's delay")
+	f.IntVar(&p.BodyQuota, "body-quota", p.BodyQuota, "bodies of one author in a block")
+	f.Uint64Var(&p.MinFee, "min-fee", p.MinFee, "least fee of a transaction in base units")
+	f.DurationVar(&p.EpochLength, "epoch-length", p.EpochLength, "age of an epoch at which the next is prepared, 0 for one epoch that never ends")
+	f.IntVar(&p.GroupSize, "group-size", p.GroupSize, "least number of validators in a group of the random beacon, 0 for one group of all")
+	f.IntVar(&p.SwapPermille, "swap-permille", p.SwapPermille, "thousandths of a shard's seats whose holders change in an epoch")
+	f.IntVar(&p.Byzantine, "byzantine-permille", p.Byzantine, "thousandths of the validators that may be Byzantine, for which the sizes must be safe")
+	f.IntVar(&p.Bound, "bound", p.Bound, "the number n of the failure probability 10^-n of an epoch that the sizes must meet")
+	f.Uint64Var(&p.MinStake, "min-stake", p.MinStake, "least stake of a validator in base units")
+	f.IntVar(&p.UnbondEpochs, "unbond-epochs", p.UnbondEpochs, "epochs after which stake that was taken back is paid out")
+	f.IntVar(&p.AbsentEpochs, "absent-epochs", p.AbsentEpochs, "epochs without a sign of life after which a validator is left out")
+	f.IntVar(&p.Churn, "churn-permille", p.Churn, "thousandths of the validators that may come and go in an epoch, at least one of them")
+	f.DurationVar(&p.BatchDeadline, "batch-deadline", p.BatchDeadline, "how long a batch of swaps waits for those that come in")
 }
 
 func parseAllocation(prefix, text string) (out chain.Output, err error) {
@@ -131,9 +147,20 @@ func showGenesis(cmd *cobra.Command, file string, g *chain.Genesis) error {
 		Shards     int        `json:"shards"`
 		Validators int        `json:"validators"`
 		Supply     uint64     `json:"supply"`
-	}{file, g.ID(), g.Name, g.Shards, len(g.Validators), g.Supply()}
+		Staked     uint64     `json:"staked"`
+		Risk       string     `json:"risk,omitempty"` // what a test network's sizes risk
+	}{File: file, ChainID: g.ID(), Name: g.Name, Shards: g.Shards, Validators: len(g.Validators), Supply: g.Supply(), Staked: g.Staked()}
+	if _, err := identity.Risk(g); err != nil {
+		result.Risk = err.Error()
+	}
 	return show(cmd, result, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is good\n  chain id    %v\n  name        %s\n  shards      %d\n  validators  %d\n  supply      %d\n",
 			file, result.ChainID, g.Name, g.Shards, len(g.Validators), result.Supply)
+		if result.Staked > 0 {
+			fmt.Fprintf(w, "  staked      %d\n", result.Staked)
+		}
+		if result.Risk != "" {
+			fmt.Fprintf(w, "  risk        %s\n", result.Risk)
+		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/sig"
+	"ios/chain/vrf"
 )
 
 func TestAHomeComesBackAsItWasWritten(t *testing.T) {
@@ -39,7 +40,7 @@ func TestAHomeComesBackAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(back.Identity, keys.Identity) || back.Signing.Public() != keys.Signing.Public() || !back.Cosi.Equal(keys.Cosi) {
+	if !bytes.Equal(back.Identity, keys.Identity) || back.Signing.Public() != keys.Signing.Public() || !back.Cosi.Equal(keys.Cosi) || back.VRF.Public() != keys.VRF.Public() || !back.PVSS.Equal(keys.PVSS) {
 		t.Fatal("other keys came back")
 	}
 	for file, mode := range map[string]fs.FileMode{string(home): 0o700, home.KeysFile(): 0o600, home.ConfigFile(): 0o600} {
@@ -72,7 +73,7 @@ func TestThePublicSideOfKeysIsProven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Identity == w.Identity || v.Signing == w.Signing || v.Cosi == w.Cosi {
+	if v.Identity == w.Identity || v.Signing == w.Signing || v.Cosi == w.Cosi || v.VRF == w.VRF || v.PVSS == w.PVSS {
 		t.Fatal("two validators got one key")
 	}
 }
@@ -201,6 +202,9 @@ func TestLoadGenesisChecksIt(t *testing.T) {
 		"signing key":  func(v *chain.Validator) { v.Signing = sig.PublicKey{1} },
 		"name":         func(v *chain.Validator) { v.Name = "../v1" }, // it is a folder's name
 		"address":      func(v *chain.Validator) { v.Address = ":7000" },
+		"vrf key":      func(v *chain.Validator) { v.VRFProof[0] ^= 1 },
+		"pvss key":     func(v *chain.Validator) { v.PVSSProof[40] ^= 1 },
+		"three":        func(v *chain.Validator) { v.VRF = vrf.PublicKey(v.Signing) },
 	} {
 		g.Validators[0] = *v
 		spoil(&g.Validators[0])

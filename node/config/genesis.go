@@ -7,6 +7,7 @@ import (
 
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/transepoch/identity"
 )
 
 // LoadGenesis reads a genesis file and checks all of its rules.
@@ -20,7 +21,7 @@ func LoadGenesis(path string) (*chain.Genesis, error) {
 	}
 	g, err := chain.ParseGenesis(text)
 	if err == nil {
-		err = g.Check(cosi.BLS{})
+		err = identity.CheckGenesis(g, cosi.BLS{})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

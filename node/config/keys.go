@@ -11,14 +11,18 @@ import (
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/sig"
+	"ios/chain/vrf"
+	"ios/drp/pvss"
 	"ios/node/onetnet"
 )
 
 // Keys are a validator's secrets, one for each use.
 type Keys struct {
-	Identity []byte      // scalar of the transport's identity
-	Signing  *sig.Key    // bodies and messages
-	Cosi     cosi.Secret // votes
+	Identity []byte         // scalar of the transport's identity
+	Signing  *sig.Key       // bodies and messages
+	Cosi     cosi.Secret    // votes
+	VRF      vrf.Secret     // lottery
+	PVSS     pvss.SecretKey // shares of the random beacon
 }
 
 // keysText is the file: 64 hexadecimal digits each.
@@ -26,6 +30,8 @@ type keysText struct {
 	Identity string `toml:"identity"`
 	Signing  string `toml:"signing"`
 	Cosi     string `toml:"cosi"`
+	VRF      string `toml:"vrf"`
+	PVSS     string `toml:"pvss"`
 }
 
 // NewKeys makes keys from the system's randomness.
@@ -47,7 +53,15 @@ func NewKeys() (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{Identity: identity, Signing: signing, Cosi: secret}, nil
+	lottery, err := vrf.Generate(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := pvss.Generate(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{Identity: identity, Signing: signing, Cosi: secret, VRF: lottery, PVSS: shares}, nil
 }
 
 // String hides the keys.
@@ -109,7 +123,23 @@ func (doc *keysText) keys() (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{Identity: identity, Signing: signing, Cosi: secret}, nil
+	seed, err = raw("vrf", doc.VRF)
+	if err != nil {
+		return nil, err
+	}
+	lottery, err := vrf.SecretFromSeed(seed)
+	if err != nil {
+		return nil, err
+	}
+	scalar, err = raw("pvss", doc.PVSS)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := pvss.ParseSecret(scalar)
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{Identity: identity, Signing: signing, Cosi: secret, VRF: lottery, PVSS: shares}, nil
 }
 
 // SaveKeys writes new keys into a home, which it makes if need be. It never
@@ -122,6 +152,8 @@ func (h Home) SaveKeys(k *Keys) error {
 		Identity: hex.EncodeToString(k.Identity),
 		Signing:  hex.EncodeToString(k.Signing.Seed()),
 		Cosi:     hex.EncodeToString(k.Cosi.Bytes()),
+		VRF:      hex.EncodeToString(k.VRF.Seed()),
+		PVSS:     hex.EncodeToString(k.PVSS.Bytes()),
 	})
 	if err != nil {
 		return err
@@ -130,11 +162,11 @@ func (h Home) SaveKeys(k *Keys) error {
 	return CreateFile(h.KeysFile(), text, 0o600)
 }
 
-// Validator is the public side of the keys, with the proof of possession, for
+// Validator is the public side of the keys, with the proofs of possession, for
 // the genesis. Address is where other validators reach it, api the base URL for
 // clients.
 func (k *Keys) Validator(name, address, api string) (*chain.Validator, error) {
-	v := &chain.Validator{Name: name, Address: address, API: api, Signing: k.Signing.Public()}
+	v := &chain.Validator{Name: name, Address: address, API: api, Signing: k.Signing.Public(), VRF: k.VRF.Public()}
 	identity, err := onetnet.PublicIdentity(k.Identity)
 	if err != nil {
 		return nil, err
@@ -147,5 +179,18 @@ func (k *Keys) Validator(name, address, api string) (*chain.Validator, error) {
 	if v.Possession, err = scheme.Prove(k.Cosi); err != nil {
 		return nil, err
 	}
+	public, err := k.PVSS.Public()
+	if err != nil {
+		return nil, err
+	}
+	v.PVSS = public
+	if v.VRFProof, err = k.VRF.ProvePossession(v.ProofContext()); err != nil {
+		return nil, err
+	}
+	proof, err := pvss.ProvePossession(k.PVSS, v.ProofContext(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	v.PVSSProof = proof
 	return v, nil
 }

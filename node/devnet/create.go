@@ -15,6 +15,7 @@ import (
 	"ios/chain/cosi"
 	"ios/eds"
 	"ios/node/config"
+	"ios/transepoch/identity"
 )
 
 // Options say what network Create makes.
@@ -78,7 +79,7 @@ func Create(dir string, o Options) (*Network, error) {
 			g.Allocations = append(g.Allocations, chain.Output{Owner: chain.AddressOf((*[32]byte)(&public)), Amount: supply / uint64(o.Shards) / faucetCoins})
 		}
 	}
-	if err := g.Check(cosi.BLS{}); err != nil {
+	if err := identity.CheckGenesis(g, cosi.BLS{}); err != nil {
 		return nil, err
 	}
 	text, err := g.TOML()

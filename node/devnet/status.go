@@ -54,7 +54,8 @@ const (
 // is between them.
 type Supply struct {
 	Genesis   uint64 `json:"genesis"`
-	Accounted uint64 `json:"accounted"` // 0 when a shard is unknown
+	Accounted uint64 `json:"accounted"`        // over all shards, with what is at stake; 0 when a shard is unknown
+	Staked    uint64 `json:"staked,omitempty"` // by the genesis: nothing moves it while the epoch does not end
 	OK        bool   `json:"ok"`
 	Reason    string `json:"reason,omitempty"` // why it is not
 }
@@ -75,7 +76,7 @@ func (n *Network) Status(ctx context.Context) (*Status, error) {
 			return nil, err
 		}
 		heights := s.heights()
-		settled := s.count(n.Genesis.Supply(), before != nil && equal(before, heights))
+		settled := s.count(n.Genesis.Supply(), n.Genesis.Staked(), before != nil && equal(before, heights))
 		if settled {
 			break
 		}
@@ -175,8 +176,8 @@ func (s *Status) heights() []uint64 {
 
 // count fills in the supply. Still says that no height moved since the round
 // before. It returns false when another round would tell more.
-func (s *Status) count(genesis uint64, still bool) (settled bool) {
-	s.Supply, s.open = Supply{Genesis: genesis}, 0
+func (s *Status) count(genesis, staked uint64, still bool) (settled bool) {
+	s.Supply, s.open = Supply{Genesis: genesis, Staked: staked}, 0
 	var value, between uint64
 	for i := range s.Shards {
 		sh := &s.Shards[i]
@@ -188,10 +189,10 @@ func (s *Status) count(genesis uint64, still bool) (settled bool) {
 		between += uint64(sh.supply.Between) // modulo 2^64, as the shards count
 		s.open += sh.supply.Open
 	}
-	s.Supply.Accounted = value - between
+	s.Supply.Accounted = value - between + staked
 	switch {
 	case s.Supply.Accounted != genesis:
-		s.Supply.Reason = fmt.Sprintf("the shards account for %d base units, the genesis has %d", s.Supply.Accounted, genesis)
+		s.Supply.Reason = fmt.Sprintf("the shards account for %d base units, with what is at stake, the genesis has %d", s.Supply.Accounted, genesis)
 	case s.open == 0 && between != 0 && !still:
 		s.Supply.OK = true // as far as one round can tell
 		return false

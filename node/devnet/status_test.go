@@ -29,7 +29,7 @@ func TestTheSupplyIsCountedOverAllShards(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &Status{Shards: c.shards}
-			if settled := s.count(genesis, c.still); settled != c.settled {
+			if settled := s.count(genesis, 0, c.still); settled != c.settled {
 				t.Errorf("settled is %v", settled)
 			}
 			if s.Supply.OK != c.ok || !strings.Contains(s.Supply.Reason, c.reason) || s.Supply.OK != (s.Supply.Reason == "") {
