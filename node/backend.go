@@ -26,7 +26,7 @@ func (n *Node) Submit(ctx context.Context, raw []byte) (api.SubmitResult, error)
 	s := &submitting{node: n, txs: txs, answer: make(chan validator.Answer, 1)}
 	s.checkStatic()
 	if len(s.good) > 0 {
-		if err := n.check.put(checkJob{source: "clients", size: len(raw), prepare: s.prepare, done: s.checked}, true); err != nil {
+		if err := n.check.put(checkJob{source: clients, size: len(raw), prepare: s.prepare, done: s.checked}, true); err != nil {
 			return api.SubmitResult{}, err
 		}
 		select {
@@ -139,7 +139,7 @@ func (n *Node) Carry(ctx context.Context, raw []byte) error {
 		return err
 	}
 	checked := make(chan error, 1)
-	if err := n.check.put(n.bundleJob(b, "clients", func(err error) { checked <- err }), true); err != nil {
+	if err := n.check.put(n.bundleJob(b, clients, func(err error) { checked <- err }), true); err != nil {
 		return err
 	}
 	select {

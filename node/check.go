@@ -15,7 +15,7 @@ import (
 
 // checkJob is something whose signatures are checked off the machine.
 type checkJob struct {
-	source  string // who pays for bad signatures: "client", or a peer
+	source  string // who pays for bad signatures: clients, or a peer
 	size    int    // bytes that it keeps in memory
 	prepare func(*checkWork) error
 	// done is called with what prepare said, or with the places of the
@@ -49,12 +49,18 @@ const (
 	checkKeys     = 16384            // expanded keys that are cached
 	checkCerts    = 4096             // certificates whose verdict is remembered
 	checkSuspects = 30 * time.Second // how long a source is checked apart after a bad signature
+	checkChunk    = 256              // signatures of clients that are checked together meanwhile
 )
+
+// clients is the source of all clients: who they are nobody knows.
+const clients = "clients"
 
 // checker verifies signatures in large batches, on one goroutine: jobs that
 // wait share a call, so batches grow with the load. A batch that fails is
-// checked again job by job, to charge it to whoever sent it, and the jobs of
-// that source are then checked apart for a while.
+// checked again: job by job those of the committee, to charge it to whoever sent
+// it, and the jobs of that source are then checked apart for a while. Clients
+// must not pay for each other, so the bad ones among their jobs are found by
+// halving, in batches that are apart from the committee's meanwhile.
 type checker struct {
 	committees []*cosi.Committee // by shard
 	batch      *sig.Checker
@@ -145,46 +151,93 @@ func (c *checker) run(flush func()) {
 }
 
 func (c *checker) round(jobs []checkJob) {
-	var together []prepared
-	count := 0
+	var together, apart []prepared
 	for i := range jobs {
 		p := prepared{job: &jobs[i]}
 		err := p.job.prepare(&p.work)
 		if err == nil {
 			err = c.certificates(p.work.certs)
 		}
-		switch {
+		switch suspect := c.suspect(p.job.source); {
 		case err != nil:
 			p.job.done(nil, err)
 		case len(p.work.sigs) == 0:
 			p.job.done(nil, nil)
-		case c.suspect(p.job.source):
-			c.alone(&p)
-		default:
+		case !suspect:
 			together = append(together, p)
-			count += len(p.work.sigs)
+		case p.job.source == clients:
+			apart = append(apart, p)
+		default:
+			c.alone(&p)
 		}
 	}
-	if count == 0 {
+	switch {
+	case len(together) == 1:
+		c.alone(&together[0])
+	case c.good(together):
+	default:
+		for i := range together {
+			if together[i].job.source == clients {
+				apart = append(apart, together[i])
+			} else {
+				c.alone(&together[i])
+			}
+		}
+	}
+	c.chunks(apart)
+}
+
+// chunks checks clients' jobs in batches that are large enough to be cheap, and
+// so small that few others are checked again because of a bad one.
+func (c *checker) chunks(jobs []prepared) {
+	for begin := 0; begin < len(jobs); {
+		end, count := begin, 0
+		for ; end < len(jobs) && count < checkChunk; end++ {
+			count += len(jobs[end].work.sigs)
+		}
+		if chunk := jobs[begin:end]; len(chunk) == 1 || !c.good(chunk) {
+			c.halve(chunk)
+		}
+		begin = end
+	}
+}
+
+// halve finds the bad ones among jobs that are not all good, or checks a single
+// one.
+func (c *checker) halve(jobs []prepared) {
+	if len(jobs) == 1 {
+		c.alone(&jobs[0])
 		return
 	}
-	for i := range together {
-		c.add(&together[i])
-	}
-	if len(together) == 1 {
-		c.settle(&together[0], c.batch.Check())
-		c.count(count, 1)
+	left, right := jobs[:len(jobs)/2], jobs[len(jobs)/2:]
+	if c.good(left) {
+		c.halve(right) // it has the bad one
 		return
+	}
+	c.halve(left)
+	if !c.good(right) {
+		c.halve(right)
+	}
+}
+
+// good checks jobs in one call, and ends them if all signatures are good.
+func (c *checker) good(jobs []prepared) bool {
+	if len(jobs) == 0 {
+		return true
+	}
+	count := 0
+	for i := range jobs {
+		c.add(&jobs[i])
+		count += len(jobs[i].work.sigs)
 	}
 	ok := c.batch.CheckAll()
 	c.count(count, 1)
-	for i := range together {
-		if ok {
-			together[i].job.done(nil, nil)
-		} else {
-			c.alone(&together[i])
+	if ok {
+		for i := range jobs {
+			jobs[i].job.done(nil, nil)
 		}
 	}
+	return ok
 }
 
 func (c *checker) add(p *prepared) {

@@ -6,27 +6,41 @@ import (
 	"sync"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"ios/chain"
 	"ios/chain/sig"
 )
 
-// signed is n signatures of a key of its own; those at the bad places are wrong.
-func signed(t *testing.T, n int, bad ...int) func(*checkWork) error {
-	t.Helper()
+// signatures are good ones, by one key.
+var signatures = sync.OnceValue(func() []checkSig {
 	key, err := sig.FromSeed(make([]byte, sig.SeedSize))
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	public := [32]byte(key.Public())
+	list := make([]checkSig, 100)
+	for i := range list {
+		msg := []byte{byte(i)}
+		s := key.Sign(msg)
+		list[i] = checkSig{&public, msg, &s}
+	}
+	return list
+})
+
+// signed is n signatures; those at the bad places are wrong.
+func signed(n int, bad ...int) func(*checkWork) error {
+	list := make([]checkSig, n)
+	for i := range list {
+		list[i] = signatures()[i%len(signatures())]
+	}
+	for _, i := range bad {
+		s := *list[i].sig
+		s[33]++
+		list[i].sig = &s
+	}
 	return func(w *checkWork) error {
-		for i := range n {
-			msg := []byte{byte(i)}
-			s := key.Sign(msg)
-			if slices.Contains(bad, i) {
-				s[33]++
-			}
-			w.sigs = append(w.sigs, checkSig{&public, msg, &s})
-		}
+		w.sigs = append(w.sigs, list...)
 		return nil
 	}
 }
@@ -49,11 +63,11 @@ func verdicts(c *checker, jobs ...checkJob) [][]int {
 func TestABadSignatureIsChargedToItsSender(t *testing.T) {
 	c := newChecker(nil)
 	heard := verdicts(c,
-		checkJob{source: "a", prepare: signed(t, 5)},
-		checkJob{source: "b", prepare: signed(t, 5, 1, 4)},
-		checkJob{source: "a", prepare: signed(t, 3)},
+		checkJob{source: "a", prepare: signed(5)},
+		checkJob{source: "b", prepare: signed(5, 1, 4)},
+		checkJob{source: "a", prepare: signed(3)},
 		checkJob{source: "c", prepare: func(*checkWork) error { return errors.New("static") }},
-		checkJob{source: "d", prepare: signed(t, 0)},
+		checkJob{source: "d", prepare: signed(0)},
 	)
 	want := [][]int{nil, {1, 4}, nil, {-1}, nil}
 	for i := range want {
@@ -65,7 +79,7 @@ func TestABadSignatureIsChargedToItsSender(t *testing.T) {
 		t.Error("the wrong one is under suspicion")
 	}
 	before := c.batches
-	verdicts(c, checkJob{source: "a", prepare: signed(t, 5)}, checkJob{source: "b", prepare: signed(t, 5, 2)}, checkJob{source: "a", prepare: signed(t, 5)})
+	verdicts(c, checkJob{source: "a", prepare: signed(5)}, checkJob{source: "b", prepare: signed(5, 2)}, checkJob{source: "a", prepare: signed(5)})
 	if got := c.batches - before; got != 2 {
 		t.Errorf("%d batches, want 2: the suspect's alone, the others' together", got)
 	}
@@ -76,7 +90,7 @@ func TestWaitingJobsShareABatchAndAreBounded(t *testing.T) {
 	var done sync.WaitGroup
 	for range 20 {
 		done.Add(1)
-		if err := c.put(checkJob{source: "a", size: 100, prepare: signed(t, 2), done: func([]int, error) { done.Done() }}, true); err != nil {
+		if err := c.put(checkJob{source: "a", size: 100, prepare: signed(2), done: func([]int, error) { done.Done() }}, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,4 +108,83 @@ func TestWaitingJobsShareABatchAndAreBounded(t *testing.T) {
 	if err := c.put(checkJob{}, false); !errors.Is(err, errStopping) {
 		t.Error("after close:", err)
 	}
+}
+
+// One client with very many bad signatures has no other client's submissions
+// checked one by one, neither in its round nor in the next ones.
+func TestABadClientDoesNotSlowTheOthers(t *testing.T) {
+	const others = 400
+	c := newChecker(nil)
+	var bad []int
+	for i := range 250 {
+		bad = append(bad, i)
+	}
+	one, forged := signed(1), signed(len(bad), bad...)
+	for round := range 2 {
+		var jobs []checkJob
+		for i := range others {
+			jobs = append(jobs, checkJob{source: clients, prepare: one})
+			if i%100 == 50 && round == 0 {
+				jobs = append(jobs, checkJob{source: clients, prepare: forged})
+			}
+		}
+		jobs = append(jobs, checkJob{source: "a", prepare: one}, checkJob{source: "b", prepare: one})
+		before := c.batches
+		heard := verdicts(c, jobs...)
+		for i, j := range jobs {
+			w := checkWork{}
+			if err := j.prepare(&w); err != nil {
+				t.Fatal(err)
+			}
+			if isBad := len(w.sigs) > 1; isBad && len(heard[i]) != len(bad) || !isBad && heard[i] != nil {
+				t.Fatalf("round %d: job %d heard of %d bad signatures", round, i, len(heard[i]))
+			}
+		}
+		most := uint64(1 + 2 + 6 + 4*9) // all, the committee's alone, the chunks, and the way to each bad one
+		if round > 0 {
+			most = 1 + 2 // the committee's, and the chunks
+		}
+		if got := c.batches - before; got > most {
+			t.Errorf("round %d: %d calls for %d submissions, at most %d are needed", round, got, len(jobs), most)
+		}
+	}
+	if c.suspect("a") || c.suspect("b") {
+		t.Error("the committee pays for a client")
+	}
+}
+
+// Whatever is bad, each job hears of its own signatures and no others, once.
+func TestEachJobHearsItsOwnVerdict(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := newChecker(nil)
+		for range rapid.IntRange(1, 2).Draw(t, "rounds") {
+			var jobs []checkJob
+			var want [][]int
+			heard := map[int]int{}
+			for i := range rapid.IntRange(1, 16).Draw(t, "jobs") {
+				n := rapid.SampledFrom([]int{0, 1, 1, 1, 2, 40}).Draw(t, "signatures")
+				var bad []int
+				for s := range min(n, 3) {
+					if rapid.IntRange(0, 20).Draw(t, "bad") == 0 {
+						bad = append(bad, s)
+					}
+				}
+				want = append(want, bad)
+				jobs = append(jobs, checkJob{
+					source: rapid.SampledFrom([]string{clients, clients, "a", "b"}).Draw(t, "source"), prepare: signed(n, bad...),
+					done: func(bad []int, err error) {
+						if heard[i]++; err != nil || !slices.Equal(bad, want[i]) {
+							t.Fatalf("job %d heard %v %v, want %v", i, bad, err, want[i])
+						}
+					},
+				})
+			}
+			c.round(jobs)
+			for i := range jobs {
+				if heard[i] != 1 {
+					t.Fatalf("job %d heard %d times", i, heard[i])
+				}
+			}
+		}
+	})
 }
