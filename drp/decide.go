@@ -59,7 +59,7 @@ func (s *Machine) settle(m *memo, signOff []byte) error {
 			return fmt.Errorf("drp: opening shares: %w", err)
 		}
 	}
-	s.decided, s.pending, s.memo = d, nil, nil
+	s.decided, s.pending, s.memo, s.held = d, nil, nil, nil
 	return nil
 }
 
@@ -88,12 +88,12 @@ func (s *Machine) onShow(from sm.NodeID, p *peer, m *Show) {
 	if s.decided == nil && !s.convinced(p, m) {
 		return
 	}
-	if s.decided == nil && s.memo != nil && s.memo.hash == m.Choice {
-		s.learn(s.memo)
+	if s.decided == nil {
+		s.learnHeld()
 	}
 	if s.decided == nil {
 		if p.wantAt.IsZero() || s.now.Sub(p.wantAt) >= s.run.cfg.Delta {
-			p.wanted, p.wantAt = true, s.now
+			p.wanted, p.shown, p.wantAt = true, true, s.now
 			s.send(from, &Want{s.run.cfg.Epoch, m.Choice})
 		}
 		return
@@ -119,56 +119,12 @@ func (s *Machine) convinced(p *peer, m *Show) bool {
 		s.refused.add(key)
 		return false
 	}
-	s.pending = &pending{m.View, m.Choice, append([]byte(nil), m.SignOff...)}
+	s.pending = &pending{view: m.View, hash: m.Choice, signOff: append([]byte(nil), m.SignOff...)}
 	return true
-}
-
-// onFull takes the choice that we asked a collector for.
-func (s *Machine) onFull(from sm.NodeID, p *peer, m *Full) {
-	if s.pending == nil || !p.wanted {
-		return
-	}
-	p.wanted = false
-	c, err := DecodeChoice(m.Raw)
-	if err != nil || c.View != s.pending.view || c.Hash() != s.pending.hash {
-		return
-	}
-	// Its bytes are those of the message, which others may hold.
-	mem, err := s.examine(append([]byte(nil), m.Raw...))
-	if err != nil {
-		return
-	}
-	s.learn(mem)
-	if s.decided != nil {
-		s.open(from, p, s.decided.hash)
-	}
-}
-
-// learn adopts a choice whose sign-off was shown.
-func (s *Machine) learn(m *memo) {
-	signOff := s.pending.signOff
-	if err := s.adopt(m, signOff); err != nil {
-		s.deliver(Refused{err})
-		return
-	}
-	s.deliver(Learned{View: m.choice.View, Hash: m.hash, Choice: m.choice.Raw, SignOff: signOff})
 }
 
 func (s *Machine) open(to sm.NodeID, p *peer, choice chain.Hash) {
 	if choice == s.decided.hash && s.decided.shares != nil && s.due(&p.opened) {
 		s.send(to, &Open{s.run.cfg.Epoch, choice, s.decided.shares})
 	}
-}
-
-// onWant sends the choice to whoever we showed its sign-off.
-func (s *Machine) onWant(from sm.NodeID, p *peer, m *Want) {
-	if s.collect == nil || m.Choice != s.decided.hash {
-		return
-	}
-	// The choice is long: as often as we ask.
-	if !p.filled.IsZero() && s.now.Sub(p.filled) < 2*s.run.cfg.Delta {
-		return
-	}
-	p.filled = s.now
-	s.send(from, &Full{s.run.cfg.Epoch, s.decided.choice.Raw})
 }

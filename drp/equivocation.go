@@ -57,3 +57,24 @@ func (r *run) equivocate(a, b *Dealing) error {
 	}
 	return nil
 }
+
+// note compares a dealing whose signature was checked with what else we saw of its
+// dealer in the view: from a leader's table, or in choices of other leaders. Only
+// the view that we last dealt for is looked at, one piece of evidence a dealer.
+func (s *Machine) note(d *Dealing) {
+	if !s.begun || d.View != s.last {
+		return
+	}
+	if s.seen == nil || s.inView != d.View {
+		s.seen, s.inView = make(map[int]*Dealing), d.View
+	}
+	i := s.run.cfg.find(d.Dealer)
+	old, ok := s.seen[i]
+	switch {
+	case !ok:
+		s.seen[i] = d
+	case old != nil && old.content != d.content:
+		s.found = append(s.found, Equivocation{A: old.Raw, B: d.Raw})
+		s.seen[i] = nil // told
+	}
+}

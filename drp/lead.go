@@ -60,6 +60,10 @@ func (s *Machine) fire(key sm.TimerKey) {
 		if l := s.lead; l != nil && !l.proposed && !s.now.Before(l.retry.at) {
 			s.askDealings()
 		}
+	case timerPull:
+		if p := s.pending; p != nil && p.retry.asked > 0 && !s.now.Before(p.retry.at) {
+			s.pull()
+		}
 	case timerCollect:
 		if c := s.collect; c != nil && c.result == nil && !s.now.Before(c.retry.at) {
 			s.askShares()
@@ -179,7 +183,8 @@ func (s *Machine) compare(i int, d *Dealing) {
 	if s.run.equivocate(sl.dealing, d) != nil {
 		return
 	}
-	s.deliver(Equivocation{A: sl.dealing.Raw, B: d.Raw})
+	s.note(sl.dealing)
+	s.note(d)
 	s.lead.drop(i, Equivocal)
 }
 
@@ -261,6 +266,7 @@ func (s *Machine) verifyDealings() error {
 		if sl := &l.slots[i]; sl.state == Dealt {
 			sl.checked = true
 			l.unsure--
+			s.note(sl.dealing)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 const (
 	RecordDealing uint8 = 1 // our dealing in a view
 	RecordDecided uint8 = 2 // the decided choice and its sign-off
+	RecordHeld    uint8 = 3 // a choice that was found right before the sign-off
 )
 
 // Keys are a server's own.
@@ -45,8 +46,12 @@ type Machine struct {
 	peers   []peer // of each server, and one for all strangers
 	refused refusals
 	memo    *memo
-	pending *pending // a sign-off whose choice we lack
+	held    []heldChoice // that we may have signed, the last ones
+	pending *pending     // a sign-off whose choice we lack
 	decided *decided
+	seen    map[int]*Dealing // signed, in the view inView, by server
+	inView  uint64
+	found   []Equivocation // not yet delivered
 
 	lead    *lead
 	collect *collect
@@ -62,6 +67,7 @@ type peer struct {
 	opened  time.Time // when we last sent our shares
 	checked time.Time // when we last checked a sign-off that it showed
 	wanted  bool      // we asked it for a choice
+	shown   bool      // it waits for our shares of that choice
 	wantAt  time.Time
 	filled  time.Time // when we last sent it the choice
 }
@@ -78,6 +84,8 @@ type pending struct {
 	view    uint64
 	hash    chain.Hash
 	signOff []byte
+	retry   retry // of pulling the choice, if our owner told us of it
+	next    int   // whom to ask next
 }
 
 // decided is the choice of the epoch.
@@ -154,6 +162,16 @@ func (s *Machine) restore(rec sm.Persist) error {
 			return err
 		}
 		return s.settle(m, signOff)
+	case RecordHeld:
+		c, err := DecodeChoice(rec.Data)
+		if err != nil {
+			return err
+		}
+		if err := s.run.layout(c.View).check(c); err != nil {
+			return err
+		}
+		s.hold(c, c.Hash())
+		return nil
 	}
 	return errors.New("unknown kind of record")
 }
@@ -178,6 +196,9 @@ func (s *Machine) examine(raw []byte) (*memo, error) {
 		return nil, err
 	}
 	s.memo = &memo{choice: c, hash: c.Hash(), own: o}
+	for _, d := range c.Dealings {
+		s.note(d)
+	}
 	return s.memo, nil
 }
 
@@ -199,13 +220,21 @@ func (s *Machine) Step(now time.Time, ev sm.Event) []sm.Effect {
 		s.begin(e.View)
 	case Lead:
 		s.onLead(e.View)
+	case Examine:
+		s.onExamine(e.Choice)
 	case Decided:
 		s.onDecided(e)
+	case SignedOff:
+		s.onSignedOff(e)
 	case Collect:
 		s.onCollect()
 	case Stop:
 		s.stop()
 	}
+	for i := range s.found {
+		s.deliver(s.found[i])
+	}
+	s.found = nil
 	return s.out
 }
 
@@ -247,11 +276,10 @@ func (s *Machine) receive(from sm.NodeID, msg sm.Message) {
 }
 
 func (s *Machine) stop() {
-	s.stopped = true
-	for _, key := range []sm.TimerKey{timerLead, timerCollect} {
+	for _, key := range []sm.TimerKey{timerLead, timerCollect, timerPull} {
 		s.emit(sm.CancelTimer{Key: key})
 	}
-	s.lead, s.collect, s.decided, s.memo, s.pending, s.dealt = nil, nil, nil, nil, nil, nil
+	*s = Machine{run: s.run, self: s.self, stopped: true, out: s.out}
 }
 
 func (s *Machine) emit(e sm.Effect) { s.out = append(s.out, e) }

@@ -116,11 +116,12 @@ type world struct {
 	refused   []error
 	evidence  []Equivocation
 	votesNo   []error
+	votes     map[chain.Hash][]int
 }
 
 func newWorld(t testing.TB, n, groupSize int, seed uint64, faults sim.Faults) *world {
 	w := &world{
-		t: t, voted: map[string]bool{}, mute: map[int]bool{}, lives: make([]uint64, n),
+		t: t, voted: map[string]bool{}, votes: map[chain.Hash][]int{}, mute: map[int]bool{}, lives: make([]uint64, n),
 		progress: map[chain.ValidatorID]Progress{}, results: map[chain.ValidatorID]Result{}, learned: map[chain.ValidatorID]Learned{},
 	}
 	w.cfg, w.keys = newConfig(n, groupSize, seed)
@@ -167,6 +168,8 @@ func (w *world) delivered(id sm.NodeID, value any) {
 			w.net.Fail(fmt.Errorf("server %d learned what was not decided", id))
 		}
 		w.learned[id] = v
+	case Examined:
+		w.examined(w.cfg.find(id), v)
 	case Refused:
 		w.refused = append(w.refused, v.Err)
 	case Equivocation:
@@ -197,16 +200,27 @@ func (w *world) vote(leader sm.NodeID, p Propose) {
 	if w.decided != nil {
 		return // bound to what was decided
 	}
-	var who []int
 	for i := range w.keys {
-		if w.machine(i) == nil || w.mute[i] {
-			continue
-		}
-		if w.castVote(i, p) {
-			who = append(who, i)
+		if !w.mute[i] {
+			w.net.Do(idOf(i), Examine{p.Choice})
 		}
 	}
-	w.decide(p, who)
+}
+
+// examined counts the vote of a server that found a choice right, and holds it.
+func (w *world) examined(i int, v Examined) {
+	ballot := fmt.Sprint(i, " ", v.View)
+	if v.Err != nil || w.voted[ballot] {
+		w.votesNo = append(w.votesNo, v.Err)
+		return
+	}
+	w.voted[ballot] = true
+	w.votes[v.Hash] = append(w.votes[v.Hash], i)
+	for _, p := range w.proposals {
+		if p.Hash == v.Hash && w.decided == nil {
+			w.decide(p, w.votes[v.Hash])
+		}
+	}
 }
 
 // castVote reports whether the server votes for the proposal.
