@@ -37,7 +37,6 @@ type Network struct {
 type member struct {
 	Endpoint
 	until time.Time // it is passed over before
-	err   error     // why
 }
 
 // passOver is how long an endpoint that failed is asked last.
@@ -124,25 +123,10 @@ func (n *Network) mark(m *member, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err == nil {
-		m.until, m.err = time.Time{}, nil
+		m.until = time.Time{}
 		return
 	}
-	m.until, m.err = n.now().Add(passOver), err
-}
-
-// Dead names the endpoints of a shard that failed last time, with the reason.
-func (n *Network) Dead(shard chain.ShardID) map[string]error {
-	dead := make(map[string]error)
-	if int(shard) < len(n.shards) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		for _, m := range n.shards[shard] {
-			if m.err != nil {
-				dead[m.Name] = m.err
-			}
-		}
-	}
-	return dead
+	m.until = n.now().Add(passOver)
 }
 
 // ShardError is a call that no validator of a shard answered.

@@ -3,9 +3,9 @@ package api
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ios/chain"
 )
@@ -52,9 +52,10 @@ func TestADeadValidatorIsPassedOver(t *testing.T) {
 			t.Fatalf("%s, %v", name, err)
 		}
 	}
-	dead := n.Dead(1)
-	if len(dead) != 1 || !errors.Is(dead["v1"], ErrUnreachable) {
-		t.Fatalf("%v", dead)
+	for _, m := range n.shards[1] {
+		if passed := m.penalty(time.Now()) > 0; passed != (m.Name == "v1") {
+			t.Fatalf("%s is passed over: %v", m.Name, passed)
+		}
 	}
 	rigs[3].Close(t.Context())
 	_, err := submitOne(n, t.Context(), 1)
@@ -111,36 +112,5 @@ func TestStatusesNameWhoIsNotWhoItShouldBe(t *testing.T) {
 		if want := kinds[h.Name]; want == "" && h.Err != nil || want != "" && !errors.Is(h.Err, want) {
 			t.Errorf("%s: %v, %q is wanted", h.Name, h.Err, want)
 		}
-	}
-}
-
-func TestEndpointsAreDiscovered(t *testing.T) {
-	n, rigs := two(t)
-	var urls []string
-	for _, r := range rigs {
-		urls = append(urls, r.URL())
-	}
-	rigs[2].Close(t.Context())
-	found, err := Discover(t.Context(), n.Genesis(), urls)
-	if found == nil || err == nil || !strings.Contains(err.Error(), rigs[2].URL()) {
-		t.Fatalf("%v, %v", found, err)
-	}
-	defer found.Close()
-	var names []string
-	for s := range chain.ShardID(2) {
-		for _, e := range found.Endpoints(s) {
-			names = append(names, e.URL)
-		}
-	}
-	if !slices.Equal(names, []string{urls[0], urls[1], urls[3]}) {
-		t.Fatalf("%v", names)
-	}
-	again := rigs[0].URL() + "/"
-	twice, err := Discover(t.Context(), n.Genesis(), []string{urls[0], again})
-	if twice == nil || len(twice.Endpoints(rigs[0].backend.shard)) != 1 || !errors.Is(err, ErrRequest) {
-		t.Fatalf("one validator under two names: %v, %v", twice, err)
-	}
-	if _, err := Discover(t.Context(), n.Genesis(), urls[2:3]); !errors.Is(err, ErrUnreachable) {
-		t.Fatal(err)
 	}
 }
