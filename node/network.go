@@ -11,6 +11,7 @@ import (
 	"ios/eds"
 	"ios/node/config"
 	"ios/node/onetnet"
+	"ios/node/validator"
 	"ios/pob/byzcoin"
 )
 
@@ -68,32 +69,35 @@ func Committees(g *chain.Genesis) ([][]chain.ValidatorID, []*cosi.Committee, err
 	return members, committees, nil
 }
 
-// agreement configures the own shard's machine.
-func (w *network) agreement(keys *config.Keys) byzcoin.Config {
+// agreement configures the own shard's chain.
+func (w *network) agreement(keys *config.Keys) byzcoin.ChainConfig {
 	g := w.genesis
-	ids := w.members[w.shard]
-	signing := make([]sig.PublicKey, len(ids))
-	for i, id := range ids {
-		signing[i] = g.Validators[id].Signing
+	known := make(validator.Genesis, len(w.members))
+	for s, ids := range w.members {
+		signing := make([]sig.PublicKey, len(ids))
+		for i, id := range ids {
+			signing[i] = g.Validators[id].Signing
+		}
+		known[s] = &chain.Committee{Shard: chain.ShardID(s), Term: firstTerm, Members: ids, Signing: signing, Cosi: w.committees[s]}
 	}
-	policy := byzcoin.Policy{
-		Quota: g.Policy.BodyQuota, MinGap: g.Policy.BlockGap,
-		BlockInterval: g.Policy.BlockInterval, Delta: g.Policy.Delta,
-	}.WithDefaults()
-	return byzcoin.Config{
-		ChainID: w.params.ChainID, Shard: w.shard, Epoch: firstEpoch,
-		Members: ids, Keys: signing, Committee: w.committees[w.shard], Seat: w.seat,
+	return byzcoin.ChainConfig{
+		ChainID: w.params.ChainID, Shard: w.shard, Self: w.self, Committees: known,
 		Key: keys.Signing,
 		Cosign: func(msg []byte) (cosi.Signature, error) {
 			return cosi.BLS{}.Sign(keys.Cosi, msg)
 		},
-		Policy: policy,
-		Start:  byzcoin.Point{Hash: w.params.ChainID},
+		Policy: byzcoin.Policy{
+			Quota: g.Policy.BodyQuota, MinGap: g.Policy.BlockGap,
+			BlockInterval: g.Policy.BlockInterval, Delta: g.Policy.Delta,
+		}.WithDefaults(),
+		Start: byzcoin.Point{Hash: w.params.ChainID},
 	}
 }
 
 // firstEpoch is the epoch that the genesis begins.
 const firstEpoch = 1
+
+var firstTerm = chain.Term{Epoch: firstEpoch}
 
 // connect starts the transport.
 func (n *Node) connect() (Transport, error) {

@@ -59,8 +59,8 @@ func (r *reader) run() {
 	}
 }
 
-func (r *reader) send(to chain.ValidatorID, msg sm.Message) {
-	r.node.wire.Send(to, validator.Agreement(msg).AppendTo(nil))
+func (r *reader) send(to chain.ValidatorID, term chain.Term, msg sm.Message) {
+	r.node.wire.Send(to, validator.Agreement(term, msg).AppendTo(nil))
 }
 
 // serve sends final blocks with their bodies, as many as are there and fit.
@@ -83,7 +83,7 @@ func (r *reader) serve(e byzcoin.Serve) {
 		r.node.log.Errorf("blocks %d and up for %s: %v", e.From, r.node.net.name(e.To), err)
 		return
 	}
-	r.send(e.To, reply)
+	r.send(e.To, chain.Term{}, reply)
 }
 
 func (r *reader) blockWithBodies(height uint64) (raw []byte, bodies [][]byte, size int, err error) {
@@ -104,7 +104,7 @@ func (r *reader) blockWithBodies(height uint64) (raw []byte, bodies [][]byte, si
 
 func (r *reader) body(e byzcoin.ReadBody) {
 	if b, err := r.node.disk.body(e.Term, e.Ref); err == nil {
-		r.send(e.To, &byzcoin.Body{Body: b})
+		r.send(e.To, e.Term, &byzcoin.Body{Body: b})
 	}
 }
 

@@ -50,7 +50,7 @@ func (n *Node) recover(ctx context.Context) (*validator.Core, error) {
 	g := n.net.genesis
 	core, err := validator.New(validator.Config{
 		Params: n.net.params, Self: n.net.self, Committees: n.net.members,
-		Agreement: n.net.agreement(n.cfg.Keys), State: r.state, Saved: r.saved,
+		Agreement: n.net.agreement(n.cfg.Keys), Term: firstTerm, State: r.state, Saved: r.saved,
 		Patience: atomix.DefaultPatience(g.Policy.Delta, g.Policy.BlockInterval),
 		Gather:   g.Policy.BlockGap, Limits: validator.DefaultLimits(),
 	}, n.records(ctx, r))

@@ -66,7 +66,7 @@ func betray(t *testing.T, n *network, id chain.ValidatorID) *traitor {
 // hear keeps the latest proposal.
 func (b *traitor) hear(_ sm.NodeID, payload []byte) {
 	if e, err := validator.Decode(b.n.params, payload); err == nil {
-		if p, ok := e.Msg.(*byzcoin.Proposal); ok {
+		if p, ok := byzcoin.Untag(e.Msg).(*byzcoin.Proposal); ok {
 			b.seen.Store(p)
 		}
 	}
@@ -114,7 +114,9 @@ func (b *traitor) random(size int) []byte {
 	return p
 }
 
-func agreement(m sm.Message) []byte { return validator.Agreement(m).AppendTo(nil) }
+func agreement(m sm.Message) []byte {
+	return validator.Agreement(chain.Term{Epoch: firstEpoch}, m).AppendTo(nil)
+}
 
 // forgedBody is a body of its own, well signed, full of transactions whose
 // witnesses do not verify.

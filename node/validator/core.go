@@ -18,8 +18,10 @@ type Config struct {
 	Self   chain.ValidatorID
 	// Committees are the members of every shard in the order of their seats.
 	Committees [][]chain.ValidatorID
-	// Agreement configures the own shard's BFT machine; App is set here.
-	Agreement byzcoin.Config
+	// Agreement configures the own shard's chain of blocks; App is set here.
+	Agreement byzcoin.ChainConfig
+	// Term is the term of the one committee that there is.
+	Term chain.Term
 	// State is the ledger at a snapshot, or at the genesis.
 	State *atomix.State
 	// Saved is what Export gave at that snapshot, nil at the genesis.
@@ -35,7 +37,7 @@ type Config struct {
 // Core is one validator of one shard.
 type Core struct {
 	cfg   Config
-	bft   *byzcoin.Machine
+	bft   *byzcoin.Chain
 	state *atomix.State
 	relay *atomix.Relay
 	pool  *pool
@@ -62,6 +64,8 @@ func (l ledger) Finalize(b *chain.Block) {
 	l.state.Finalize(b)
 	l.reports = append(l.reports, l.state.Report())
 }
+
+func (l ledger) Next() chain.Term { return l.cfg.Term }
 
 // Start is the first event of a Core.
 type Start struct{}
@@ -96,7 +100,7 @@ func New(cfg Config, records iter.Seq[sm.Persist]) (*Core, error) {
 	c := &Core{cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits)}
 	cfg.Agreement.App = ledger{c}
 	var err error
-	if c.bft, err = byzcoin.Restore(cfg.Agreement, cfg.Saved, c.restored(records)); err != nil {
+	if c.bft, err = byzcoin.RestoreChain(cfg.Agreement, cfg.Saved, c.restored(records)); err != nil {
 		return nil, fmt.Errorf("restoring the agreement: %w", err)
 	}
 	c.relay, err = atomix.NewRelay(atomix.RelayConfig{
@@ -132,7 +136,7 @@ func (c *Core) State() *atomix.State { return c.state }
 
 // Snapshot takes the ledger to the last final block, by taking back what is
 // being executed above it, and encodes what a snapshot needs besides the ledger,
-// see [byzcoin.Machine.ExportState]. Every record returned so far goes before it.
+// see [byzcoin.Chain.ExportState]. Every record returned so far goes before it.
 func (c *Core) Snapshot() (*atomix.State, []byte) {
 	c.bft.Revert()
 	return c.state, c.bft.ExportState()
@@ -220,7 +224,7 @@ func (c *Core) submit(ev Submit) {
 	if c.pool.empty() {
 		c.gatherAt = c.now.Add(c.cfg.Gather)
 	}
-	epoch := c.cfg.Agreement.Epoch
+	epoch := c.bft.Term().Epoch
 	if c.pool.submit(s, ev.Txs, func(t *chain.Tx) error { return c.state.Validate(t, epoch) }) {
 		c.answer(s)
 	}

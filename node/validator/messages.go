@@ -65,5 +65,7 @@ func (c *Core) authored(v byzcoin.Authored) {
 	}
 }
 
-// Agreement is the envelope of a message of the agreement.
-func Agreement(msg sm.Message) *Envelope { return &Envelope{protoAgreement, msg} }
+// Agreement is the envelope of a message between the members of a term.
+func Agreement(term chain.Term, msg sm.Message) *Envelope {
+	return &Envelope{protoAgreement, byzcoin.Tag(term, msg)}
+}

@@ -13,7 +13,7 @@ import (
 func (m *Machine) flushAcks() bool {
 	refs := m.ackOut
 	m.ackOut = nil
-	if len(refs) == 0 || m.me < 0 {
+	if len(refs) == 0 || m.me < 0 || m.ended != nil {
 		return false
 	}
 	own := make([][]chain.BodyRef, m.s)

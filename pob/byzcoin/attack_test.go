@@ -104,7 +104,7 @@ func TestAuthorWithTwoBodiesUnderOneNumber(t *testing.T) {
 		}
 		msg, err := Decode(f.Evidence)
 		must(t, err)
-		if who, err := msg.(*Evidence).Check(&c.cfg); err != nil || who != c.ids[3] {
+		if who, err := msg.(*Evidence).Check(c.cfg.ChainID, c.cfg.committee()); err != nil || who != c.ids[3] {
 			t.Fatalf("the evidence proves nothing: %v", err)
 		}
 	}
@@ -254,7 +254,7 @@ func TestLeaderThatProposesTwoBlocks(t *testing.T) {
 		if f.What == FaultTwoProposals {
 			msg, err := Decode(f.Evidence)
 			must(t, err)
-			if who, err := msg.(*Evidence).Check(&c.cfg); err != nil || who != c.ids[0] {
+			if who, err := msg.(*Evidence).Check(c.cfg.ChainID, c.cfg.committee()); err != nil || who != c.ids[0] {
 				t.Fatalf("the evidence proves nothing: %v", err)
 			}
 		}

@@ -29,6 +29,8 @@ func (m *Machine) mayAuthor(payload int) (uint64, error) {
 	switch {
 	case m.me < 0:
 		return 0, chain.Rule(chain.ErrNotReady, "we have no seat in the committee of epoch %d, batch %d", m.cfg.Epoch, m.cfg.Batch)
+	case m.ended != nil:
+		return 0, chain.Rule(chain.ErrNotReady, "term %v has ended, and its successor has not begun here; try again", m.term())
 	case m.status.halted:
 		return 0, chain.Rule(chain.ErrNotReady, "the state differs from the certified one; restore this validator")
 	case !m.status.synced:

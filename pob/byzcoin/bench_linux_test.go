@@ -34,6 +34,7 @@ type constant struct{}
 func (constant) Execute(*chain.Header, []*chain.Body) chain.Hash { return chain.Hash{1} }
 func (constant) Revert()                                         {}
 func (constant) Finalize(*chain.Block)                           {}
+func (constant) Next() chain.Term                                { return chain.Term{Epoch: 7, Batch: 1} }
 
 func newBench(b *testing.B, size int, scheme cosi.Scheme) *bench {
 	c := newCluster(b, size, options{seed: 1, scheme: scheme})

@@ -24,6 +24,15 @@ type ledger struct {
 	broken      error
 	// lies makes it compute a wrong root.
 	lies bool
+	// next is the term of the next block, the cluster's if it is unset.
+	next chain.Term
+}
+
+func (l *ledger) Next() chain.Term {
+	if l.next == (chain.Term{}) {
+		return chain.Term{Epoch: 7, Batch: 1}
+	}
+	return l.next
 }
 
 func (l *ledger) Execute(h *chain.Header, bodies []*chain.Body) chain.Hash {
@@ -178,7 +187,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func (c *cluster) seat(id sm.NodeID) int { return c.cfg.seatOf(id) }
+func (c *cluster) seat(id sm.NodeID) int { return slices.Index(c.cfg.Members, id) }
 
 func (c *cluster) config(id sm.NodeID) Config {
 	cfg := c.cfg

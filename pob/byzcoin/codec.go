@@ -153,6 +153,9 @@ func (s *SyncReply) AppendTo(dst []byte) []byte {
 }
 
 // AppendTo appends the canonical encoding.
+func (f *Follow) AppendTo(dst []byte) []byte { return append(dst, kindFollow) }
+
+// AppendTo appends the canonical encoding.
 func (e *Evidence) AppendTo(dst []byte) []byte {
 	dst = chain.AppendBlob(append(dst, kindEvidence), []byte(e.Fault))
 	dst = chain.AppendBlob(dst, e.First)
@@ -165,6 +168,9 @@ func (e *Evidence) AppendTo(dst []byte) []byte {
 func Decode(raw []byte) (sm.Message, error) {
 	r := chain.NewReader(raw)
 	kind := r.U8()
+	if kind == kindTagged {
+		return decodeTagged(r)
+	}
 	if kind == kindBody {
 		b, err := chain.DecodeBody(r.Rest())
 		if err != nil {
@@ -210,6 +216,12 @@ func decodeKind(kind byte, r *chain.Reader) sm.Message {
 		return readSyncReply(r)
 	case kindEvidence:
 		return readEvidence(r)
+	case kindFollow:
+		return &Follow{}
+	case kindWhere:
+		return &Where{r.Term(), r.U64()}
+	case kindAhead:
+		return &Ahead{r.Term(), r.U64()}
 	}
 	r.Fail("unknown kind of message %d", kind)
 	return nil

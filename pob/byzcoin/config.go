@@ -23,6 +23,9 @@ type Application interface {
 	Revert()
 	// Finalize makes the open execution permanent.
 	Finalize(b *chain.Block)
+	// Next is the term of the block above the last final one: its committee
+	// makes it. It does not depend on an open execution.
+	Next() chain.Term
 }
 
 // Config is what a machine is made from.
@@ -36,6 +39,7 @@ type Config struct {
 	Keys      []sig.PublicKey     // of the members, in the same order
 	Committee *cosi.Committee     // of the members, in the same order
 	Seat      int                 // ours; -1 follows the chain without a voice
+	Lead      int                 // the seat that leads view 0
 
 	Key *sig.Key // signs bodies, proposals and view changes
 	// Cosign makes our share of a collective signature.
@@ -147,6 +151,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("a committee of %d, between 1 and %d members are possible", s, MaxMembers)
 	case len(c.Keys) != s || c.Committee == nil || c.Committee.Size() != s:
 		return fmt.Errorf("%d members need as many signing and collective keys", s)
+	case c.Lead < 0 || c.Lead >= s:
+		return fmt.Errorf("seat %d leads a committee of %d", c.Lead, s)
 	case c.Seat < -1 || c.Seat >= s:
 		return fmt.Errorf("seat %d in a committee of %d", c.Seat, s)
 	case c.Seat >= 0 && (c.Key == nil || c.Cosign == nil):

@@ -60,7 +60,7 @@ func (m *Machine) convict(seat int, ev *Evidence) {
 }
 
 func (m *Machine) onEvidence(from int, ev *Evidence) {
-	who, err := ev.Check(&m.cfg)
+	who, err := ev.Check(m.cfg.ChainID, m.cfg.committee())
 	if err != nil {
 		m.accuse(from, FaultMessage, true, nil, "sent evidence that proves nothing: %v", err)
 		return
@@ -79,10 +79,10 @@ func (m *Machine) twoProposals(leader int, a, b *Proposal) {
 }
 
 // Check checks that the evidence proves by itself that a member of the committee
-// broke a rule, and says who. Of cfg it uses what names the committee. Evidence
+// broke a rule, and says who. The chain is a shard's or the identity chain. Evidence
 // of other faults than two bodies and two proposals needs the state or the
 // payload's rules to be judged; Check refuses it.
-func (e *Evidence) Check(cfg *Config) (chain.ValidatorID, error) {
+func (e *Evidence) Check(id chain.Hash, c *chain.Committee) (chain.ValidatorID, error) {
 	first, err := Decode(e.First)
 	if err != nil {
 		return 0, fmt.Errorf("evidence of %s: %w", e.Fault, err)
@@ -94,52 +94,50 @@ func (e *Evidence) Check(cfg *Config) (chain.ValidatorID, error) {
 	switch a := first.(type) {
 	case *Body:
 		if b, ok := other.(*Body); ok && e.Fault == FaultTwoBodies {
-			return cfg.checkBodies(a.Body, b.Body)
+			return checkBodies(id, c, a.Body, b.Body)
 		}
 	case *Proposal:
 		if b, ok := other.(*Proposal); ok && e.Fault == FaultTwoProposals {
-			return cfg.checkProposals(a, b)
+			return checkProposals(id, c, a, b)
 		}
 	}
 	return 0, chain.Rule(chain.ErrProof, "evidence of %s with %T and %T", e.Fault, first, other)
 }
 
-func (c *Config) seatOf(id chain.ValidatorID) int {
-	for i, m := range c.Members {
-		if m == id {
-			return i
-		}
-	}
-	return -1
+// committee is the committee as others know it.
+func (c *Config) committee() *chain.Committee {
+	return &chain.Committee{Shard: c.Shard, Term: c.term(), Members: c.Members, Signing: c.Keys, Cosi: c.Committee}
 }
 
-func (c *Config) checkBodies(a, b *chain.Body) (chain.ValidatorID, error) {
-	seat := c.seatOf(a.Author)
+func checkBodies(id chain.Hash, c *chain.Committee, a, b *chain.Body) (chain.ValidatorID, error) {
+	seat := c.Seat(a.Author)
 	if seat < 0 || a.Author != b.Author || a.Number != b.Number || a.Hash == b.Hash ||
-		a.Chain != c.ChainID || b.Chain != c.ChainID || a.Shard != c.Shard || b.Shard != c.Shard || a.Term() != c.term() || b.Term() != c.term() {
+		a.Chain != id || b.Chain != id || a.Shard != c.Shard || b.Shard != c.Shard || a.Term() != c.Term || b.Term() != c.Term {
 		return 0, chain.Rule(chain.ErrProof, "bodies %d and %d of validators %d and %d do not contradict each other", a.Number, b.Number, a.Author, b.Author)
 	}
 	for _, body := range []*chain.Body{a, b} {
-		if err := body.CheckSignature(&c.Keys[seat]); err != nil {
+		if err := body.CheckSignature(&c.Signing[seat]); err != nil {
 			return 0, err
 		}
 	}
 	return a.Author, nil
 }
 
-func (c *Config) checkProposals(a, b *Proposal) (chain.ValidatorID, error) {
+// checkProposals finds who signed both. Nobody signs two, whoever leads.
+func checkProposals(id chain.Hash, c *chain.Committee, a, b *Proposal) (chain.ValidatorID, error) {
 	if a.View != b.View || a.Header.Height != b.Header.Height || a.block() == b.block() {
 		return 0, chain.Rule(chain.ErrProof, "the proposals for heights %d and %d do not contradict each other", a.Header.Height, b.Header.Height)
 	}
-	seat := int(a.View % uint64(len(c.Members)))
 	for _, p := range []*Proposal{a, b} {
 		h := &p.Header
-		if h.Chain != c.ChainID || h.Shard != c.Shard || h.Term() != c.term() {
-			return 0, chain.Rule(chain.ErrWrongChain, "a proposal of shard %d, epoch %d, batch %d", h.Shard, h.Epoch, h.Batch)
-		}
-		if !verifySig(&c.Keys[seat], proposalBytes(p), &p.Signature) {
-			return 0, chain.Rule(chain.ErrSignature, "a proposal for height %d, view %d", h.Height, p.View)
+		if h.Chain != id || h.Shard != c.Shard || h.Term() != c.Term {
+			return 0, chain.Rule(chain.ErrWrongChain, "a proposal of shard %d, term %v", h.Shard, h.Term())
 		}
 	}
-	return c.Members[seat], nil
+	for seat := range c.Members {
+		if key := &c.Signing[seat]; verifySig(key, proposalBytes(a), &a.Signature) && verifySig(key, proposalBytes(b), &b.Signature) {
+			return c.Members[seat], nil
+		}
+	}
+	return 0, chain.Rule(chain.ErrSignature, "no member signed both proposals for height %d, view %d", a.Header.Height, a.View)
 }

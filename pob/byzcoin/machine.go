@@ -9,14 +9,13 @@ import (
 
 // Machine is one member of the committee, or a follower of the chain.
 type Machine struct {
-	cfg   Config
-	s, q  int
-	f     int
-	me    int // our seat, -1 for a follower
-	seats map[chain.ValidatorID]int
-	peers []peer
-	// strangers are all that have no seat; they may ask for blocks.
-	strangers peer
+	cfg    Config
+	s, q   int
+	f      int
+	me     int // our seat, -1 for a follower
+	seats  map[chain.ValidatorID]int
+	peers  []peer
+	guests guests // who has no seat; they may ask for blocks, and follow us
 
 	now    time.Time
 	out    []sm.Effect
@@ -56,6 +55,7 @@ type Machine struct {
 	took     time.Duration // from there to its being final
 	next     *Certified    // a commit certificate for the next height
 	best     *Certified    // the highest commit certificate above the final height
+	bestAt   time.Time     // when we learned of best
 	verified facts
 
 	later  [][]sm.Message // of each seat, for heights and views to come
@@ -64,6 +64,11 @@ type Machine struct {
 	sync   fetcher
 	status status
 	tree   tree
+
+	// ended is the block after which another committee acts. From then on we
+	// sign, ack, store and propose nothing.
+	ended *chain.Block
+	late  bool // we learned it from a peer's log
 }
 
 // peer is what we know of a member, and how much it may ask of us.
@@ -79,7 +84,10 @@ type peer struct {
 	avoid    time.Time // until when we fetch nothing from it
 	budget   budget    // bytes of bodies
 	serves   budget    // answers to Fetch
-	queries  budget    // answers to Query
+	queries  budget    // answers to Query and Where
+	pointed  time.Time // when we told it that we are in a later term
+	sought   time.Time // when we asked it how far it is
+	follows  time.Time // until when it wants our certificates
 	accused  []accusation
 }
 
@@ -141,7 +149,9 @@ func (m *Machine) Leader() chain.ValidatorID { return m.cfg.Members[m.leader()] 
 
 func (m *Machine) leader() int { return m.leaderOf(m.view) }
 
-func (m *Machine) leaderOf(view uint64) int { return int(view % uint64(m.s)) }
+func (m *Machine) leaderOf(view uint64) int {
+	return int((view%uint64(m.s) + uint64(m.cfg.Lead)) % uint64(m.s))
+}
 
 // Step consumes one event. See package sm.
 func (m *Machine) Step(now time.Time, ev sm.Event) []sm.Effect {
@@ -159,14 +169,22 @@ func (m *Machine) Step(now time.Time, ev sm.Event) []sm.Effect {
 	for m.settle(); m.flushAcks(); {
 		m.settle()
 	}
-	m.pumpFetch()
-	m.armTimers()
-	m.tellStatus()
+	if m.ended == nil {
+		m.pumpFetch()
+		m.armTimers()
+		m.tellStatus()
+	}
 	return m.out
 }
 
 func (m *Machine) consume(ev sm.Event) {
+	if m.ended != nil {
+		m.consumeEnded(ev)
+		return
+	}
 	switch e := ev.(type) {
+	case *learn:
+		e.err = m.learn(e.block)
 	case sm.Receive:
 		m.receive(e.From, e.Msg)
 	case sm.Fire:
@@ -180,11 +198,23 @@ func (m *Machine) consume(ev sm.Event) {
 	}
 }
 
+// consumeEnded is what is left to do when another committee acts.
+func (m *Machine) consumeEnded(ev sm.Event) {
+	switch e := ev.(type) {
+	case Author:
+		m.onAuthor(&e)
+	case sm.Receive:
+		if f, ok := e.Msg.(*Fetch); ok {
+			m.onFetch(e.From, m.account(e.From), f)
+		}
+	}
+}
+
 // settle does what has become possible, until nothing more is.
 func (m *Machine) settle() {
 	for {
 		switch {
-		case m.status.halted:
+		case m.status.halted || m.ended != nil:
 			return
 		case m.tryFinalize():
 		case m.tryJoin():
@@ -203,7 +233,7 @@ func (m *Machine) settle() {
 
 // canVote reports whether we may sign anything in the installed view.
 func (m *Machine) canVote() bool {
-	return m.me >= 0 && m.status.synced && m.joined == m.view && !m.status.halted
+	return m.me >= 0 && m.status.synced && m.joined == m.view && !m.status.halted && m.ended == nil
 }
 
 func (m *Machine) receive(from sm.NodeID, msg sm.Message) {
@@ -250,14 +280,24 @@ func (m *Machine) receive(from sm.NodeID, msg sm.Message) {
 	}
 }
 
-// receiveStranger serves whoever has no seat, within the budget for all of them.
+// receiveStranger serves whoever has no seat, within a budget.
 func (m *Machine) receiveStranger(from sm.NodeID, msg sm.Message) {
 	switch msg := msg.(type) {
 	case *Query:
-		m.onQuery(from, &m.strangers, msg)
+		m.onQuery(from, m.account(from), msg)
 	case *Fetch:
-		m.onFetch(from, &m.strangers, msg)
+		m.onFetch(from, m.account(from), msg)
+	case *Follow:
+		m.onFollow(from)
 	}
+}
+
+// account is what a validator may ask of us, whether it has a seat or not.
+func (m *Machine) account(id sm.NodeID) *peer {
+	if seat, ok := m.seats[id]; ok {
+		return &m.peers[seat]
+	}
+	return m.guests.of(id, m.now, 8*m.cfg.Policy.StatusInterval)
 }
 
 func (m *Machine) emit(e sm.Effect) { m.out = append(m.out, e) }

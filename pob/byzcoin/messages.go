@@ -5,8 +5,9 @@ import (
 	"ios/chain/cosi"
 )
 
-// The messages. The runner routes them to the machine of their shard, epoch
-// and batch; what is signed binds these too.
+// The messages between the members of a committee. They travel in a [Tagged],
+// which names the term, but for Fetch and SyncReply; what is signed binds shard
+// and term too.
 type (
 	// Body carries a body, from its author or from whoever has it.
 	Body struct{ Body *chain.Body }
@@ -94,12 +95,15 @@ type (
 		Final  []Certified
 	}
 
-	// Fetch asks for final blocks.
+	// Fetch asks for final blocks, of whatever term.
 	Fetch struct {
 		From     uint64 // height of the first
 		Count    uint32
 		MaxBytes uint32
 	}
+
+	// Follow asks a member for the certificates of final blocks, for a while.
+	Follow struct{}
 
 	// SyncReply answers Fetch.
 	SyncReply struct{ Blocks []SyncBlock }
@@ -138,6 +142,10 @@ const (
 	kindFetch
 	kindSyncReply
 	kindEvidence
+	kindFollow
+	kindTagged
+	kindWhere
+	kindAhead
 )
 
 // hash of the header, computed once.

@@ -123,10 +123,11 @@ type Phase uint8
 
 // The phases.
 const (
-	Syncing Phase = iota // it does not know or have the newest blocks
-	Voting               // it takes part
-	Waiting              // it takes part, but there is no progress
-	Halted               // its state is not the certified one; it must be restored
+	Syncing   Phase = iota // it does not know or have the newest blocks
+	Voting                 // it takes part
+	Waiting                // it takes part, but there is no progress
+	Halted                 // its state is not the certified one; it must be restored
+	Following              // it has the newest blocks, and no seat
 )
 
 // String names the phase.
@@ -138,6 +139,8 @@ func (p Phase) String() string {
 		return "voting"
 	case Waiting:
 		return "waiting"
+	case Following:
+		return "following"
 	}
 	return "halted"
 }
@@ -147,6 +150,7 @@ func (p Phase) String() string {
 type Status struct {
 	Phase  Phase
 	Reason string // a sentence
+	Term   chain.Term
 	Height uint64
 	View   uint64
 	Leader chain.ValidatorID

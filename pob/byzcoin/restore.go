@@ -39,6 +39,9 @@ func Restore(cfg Config, state []byte, records iter.Seq[sm.Persist]) (*Machine, 
 }
 
 func (m *Machine) restore(kind uint8, data []byte) error {
+	if m.ended != nil {
+		return fmt.Errorf("term %v ended with block %d", m.term(), m.height)
+	}
 	r := chain.NewReader(data)
 	switch kind {
 	case RecordBody, RecordPulled:
@@ -209,6 +212,7 @@ func (m *Machine) restoreFinal(data []byte) error {
 	m.cfg.App.Finalize(b)
 	m.open = chain.Hash{}
 	m.advance(b, hash)
+	m.end(b)
 	return nil
 }
 

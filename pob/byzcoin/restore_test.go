@@ -64,7 +64,7 @@ func TestNextCommitteeStartsAtThePoint(t *testing.T) {
 	c.eventually("all is final", func() bool { return len(c.held) == 8 && c.settled() }, time.Second)
 	point := c.machine(0).Point()
 	state := c.apps[c.ids[0]].state
-	o := options{seed: 2, app: func(sm.NodeID) *ledger { return &ledger{state: state} }}
+	o := options{seed: 2, app: func(sm.NodeID) *ledger { return &ledger{state: state, next: chain.Term{Epoch: 7, Batch: 2}} }}
 	o.cfg = func(cfg *Config) { cfg.Start, cfg.Batch = point, 2 }
 	d := newCluster(t, 4, o)
 	d.top = point.Height

@@ -26,6 +26,9 @@ type status struct {
 func (m *Machine) onStart() {
 	m.status.nonce = uint64(m.now.UnixNano())
 	m.status.progress = m.now
+	if m.status.synced {
+		return // we take over from a committee with which we were in step
+	}
 	if m.me >= 0 && m.joined > m.view {
 		m.changes[m.me] = change{m.makeChange(m.joined), m.now}
 		m.status.joinedAt, m.status.cause = m.now, "it was on the way there before the restart"
@@ -81,6 +84,7 @@ func (m *Machine) gossip() {
 			m.ask(seat)
 		}
 	}
+	m.follow()
 	// A member that left a view alone does not vote in it any more. The others
 	// follow it after a while, so that it is not lost to them.
 	if m.me < 0 || !m.status.synced || m.joined > m.view {
@@ -179,13 +183,18 @@ func (m *Machine) halt(why string) {
 // tellStatus delivers the status when its phase or reason has changed.
 func (m *Machine) tellStatus() {
 	s := Status{Phase: Voting, Reason: "in step with the committee"}
+	far := uint64(2)
+	if m.me < 0 {
+		s.Phase, s.Reason = Following, "in step with the committee, in which we have no seat"
+		far = 16 // a follower is told of blocks when they are final
+	}
 	missing := false
 	switch {
 	case m.status.halted:
 		s.Phase, s.Reason = Halted, m.status.why
 	case !m.status.synced:
 		s.Phase, s.Reason, missing = Syncing, fmt.Sprintf("waiting until %d of %d members have answered and none is ahead", m.q, m.s), true
-	case m.best != nil && m.best.Height > m.height+2 && len(m.sync.out) > 0:
+	case m.best != nil && m.best.Height > m.height+far && len(m.sync.out) > 0:
 		s.Phase, s.Reason = Syncing, "fetching final blocks"
 	case m.joined > m.view && m.now.Sub(m.status.progress) > m.cfg.Policy.ViewTimeout && m.left(m.joined) < m.q:
 		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s), true
@@ -198,7 +207,7 @@ func (m *Machine) tellStatus() {
 	if m.status.ever && s.Phase == m.status.told.Phase && s.Reason == m.status.told.Reason && slices.Equal(s.WaitsFor, m.status.told.WaitsFor) {
 		return
 	}
-	s.Height, s.View, s.Leader = m.height, m.view, m.Leader()
+	s.Term, s.Height, s.View, s.Leader = m.term(), m.height, m.view, m.Leader()
 	m.status.told, m.status.ever = s, true
 	m.deliver(s)
 }

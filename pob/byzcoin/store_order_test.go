@@ -82,7 +82,7 @@ func TestSynchronizedBodiesAreSigned(t *testing.T) {
 	if len(s.m.sync.out) != 1 {
 		t.Fatal("it does not ask for the block")
 	}
-	liar := s.m.sync.out[0].seat
+	liar := s.m.seats[s.m.sync.out[0].peer]
 	s.receive(liar, reply(&bad))
 	if s.m.height != 0 {
 		t.Fatal("it takes a block with a body that its author did not sign")
@@ -90,11 +90,11 @@ func TestSynchronizedBodiesAreSigned(t *testing.T) {
 	if len(s.m.peers[liar].accused) != 1 {
 		t.Error("it does not say who sent it")
 	}
-	s.wait(time.Second)
-	if len(s.m.sync.out) != 1 || s.m.sync.out[0].seat == liar {
+	s.wait(500 * time.Millisecond)
+	if len(s.m.sync.out) != 1 || s.m.seats[s.m.sync.out[0].peer] == liar {
 		t.Fatal("it does not ask another member")
 	}
-	s.receive(s.m.sync.out[0].seat, reply(good))
+	s.receive(s.m.seats[s.m.sync.out[0].peer], reply(good))
 	if s.m.height != 1 {
 		t.Error("it does not take the block")
 	}

@@ -1,37 +1,8 @@
 package byzcoin
 
 import (
-	"slices"
-	"time"
-
 	"ios/chain"
 	"ios/internal/sm"
-)
-
-// fetcher gets final blocks from others.
-type fetcher struct {
-	since time.Time // when we learned of the highest certificate
-	out   []fetch
-	got   []fetched // by height
-	turn  int
-}
-
-type fetch struct {
-	seat  int
-	from  uint64
-	count int
-	at    time.Time
-}
-
-type fetched struct {
-	SyncBlock
-	seat int
-}
-
-const (
-	maxFetches = 3
-	// applyBytes is about what one step takes on, so that others get their turn.
-	applyBytes = 1 << 20
 )
 
 // pumpFetch asks for what lies below the highest commit certificate, a range
@@ -41,85 +12,49 @@ func (m *Machine) pumpFetch() {
 		m.sync.out, m.sync.got = nil, nil
 		return
 	}
-	ripe := m.now.Sub(m.sync.since) >= m.cfg.Policy.RetryInterval/2
+	ripe := m.me < 0 || m.now.Sub(m.bestAt) >= m.cfg.Policy.RetryInterval/2
 	if !ripe && m.best.Height <= m.height+2 && len(m.sync.got) == 0 {
 		return
 	}
-	start, end := m.height+1, min(m.best.Height, m.height+uint64(maxFetches*m.cfg.Policy.FetchBlocks))
-	for start <= end && len(m.sync.out) < maxFetches {
-		next, covered := m.covered(start)
-		if covered {
-			start = next
-			continue
-		}
-		seat := m.server(start)
-		if seat < 0 {
-			return
-		}
-		count := int(min(next, end+1, start+uint64(m.cfg.Policy.FetchBlocks)) - start)
-		m.sync.out = append(m.sync.out, fetch{seat, start, count, m.now})
-		m.send(&Fetch{From: start, Count: uint32(count), MaxBytes: uint32(m.cfg.Policy.FetchBytes)}, seat)
-		start += uint64(count)
-	}
+	end := min(m.best.Height, m.height+uint64(maxFetches*m.cfg.Policy.FetchBlocks))
+	m.sync.pump(m.now, m.height+1, end, m.cfg.Policy.FetchBlocks, m.server, func(f fetch) {
+		m.emit(sm.Send{To: []sm.NodeID{f.peer}, Msg: m.fetchOf(f)})
+	})
 }
 
-// covered reports whether a height has come or is asked for, and where what
-// covers it ends, or else where the next begins.
-func (m *Machine) covered(height uint64) (next uint64, covered bool) {
-	next = ^uint64(0)
-	for i := range m.sync.got {
-		h := m.sync.got[i].Block.Header.Height
-		if h == height {
-			return h + 1, true
-		}
-		if h > height {
-			next = min(next, h)
-		}
-	}
-	for _, f := range m.sync.out {
-		if end := f.from + uint64(f.count); f.from <= height && height < end {
-			return end, true
-		}
-		if f.from > height {
-			next = min(next, f.from)
-		}
-	}
-	return next, false
+func (m *Machine) fetchOf(f fetch) *Fetch {
+	return &Fetch{From: f.from, Count: uint32(f.count), MaxBytes: uint32(m.cfg.Policy.FetchBytes)}
 }
 
 // server is the next member to ask for a height: one that claims to have it if
 // there is one, never one that is busy for us or failed us lately.
-func (m *Machine) server(height uint64) int {
+func (m *Machine) server(height uint64) (sm.NodeID, bool) {
 	any := -1
 	for i := range m.s {
 		seat := (m.sync.turn + i) % m.s
 		p := &m.peers[seat]
-		busy := slices.ContainsFunc(m.sync.out, func(f fetch) bool { return f.seat == seat })
-		if seat == m.me || busy || m.now.Before(p.avoid) {
+		if seat == m.me || m.now.Before(p.avoid) || m.sync.busy(m.cfg.Members[seat]) {
 			continue
 		}
 		if p.height >= height {
 			m.sync.turn = seat + 1
-			return seat
+			return m.cfg.Members[seat], true
 		}
 		if any < 0 {
 			any = seat
 		}
 	}
-	if any >= 0 {
-		m.sync.turn = any + 1
+	if any < 0 {
+		return 0, false
 	}
-	return any
+	m.sync.turn = any + 1
+	return m.cfg.Members[any], true
 }
 
 func (m *Machine) retryFetch() {
-	m.sync.out = slices.DeleteFunc(m.sync.out, func(f fetch) bool {
-		late := m.now.Sub(f.at) >= 8*m.cfg.Policy.RetryInterval
-		if late {
-			m.avoid(f.seat)
-		}
-		return late
-	})
+	for _, id := range m.sync.overdue(m.now, 8*m.cfg.Policy.RetryInterval) {
+		m.avoid(m.seats[id])
+	}
 }
 
 // avoid passes over a member for a while, but never all of them for long.
@@ -127,8 +62,9 @@ func (m *Machine) avoid(seat int) {
 	m.peers[seat].avoid = m.now.Add(8 * m.cfg.Policy.RetryInterval)
 }
 
+// onFetch serves final blocks of whatever term to whoever asks.
 func (m *Machine) onFetch(from sm.NodeID, p *peer, f *Fetch) {
-	if f.Count == 0 || f.From <= m.cfg.Start.Height || !m.spend(&p.serves, 1, 4) {
+	if f.Count == 0 || f.From == 0 || !m.spend(&p.serves, 1, 4) {
 		return
 	}
 	if f.From > m.height {
@@ -140,78 +76,83 @@ func (m *Machine) onFetch(from sm.NodeID, p *peer, f *Fetch) {
 }
 
 func (m *Machine) onSyncReply(seat int, s *SyncReply) {
-	i := slices.IndexFunc(m.sync.out, func(f fetch) bool {
-		return f.seat == seat && (len(s.Blocks) == 0 || s.Blocks[0].Block.Header.Height == f.from)
-	})
-	if i < 0 {
-		return // it took too long, or is repeated
+	f, ok := m.sync.take(m.cfg.Members[seat], s)
+	if !ok {
+		return
 	}
-	f := m.sync.out[i]
-	m.sync.out = slices.Delete(m.sync.out, i, i+1)
 	if len(s.Blocks) == 0 {
 		m.avoid(seat)
 		return
 	}
-	for i := range s.Blocks[:min(len(s.Blocks), f.count)] {
-		h := s.Blocks[i].Block.Header.Height
-		if h != f.from+uint64(i) {
-			m.accuse(seat, FaultSync, true, nil, "sent block %d in the place of block %d", h, f.from+uint64(i))
-			m.avoid(seat)
-			break
-		}
-		if h > m.height {
-			m.sync.got = append(m.sync.got, fetched{s.Blocks[i], seat})
-		}
+	if wrong, wanted := m.sync.add(f, s, m.height); wanted != 0 {
+		m.accuse(seat, FaultSync, true, nil, "sent block %d in the place of block %d", wrong, wanted)
+		m.avoid(seat)
 	}
-	slices.SortStableFunc(m.sync.got, func(a, b fetched) int {
-		return int(int64(a.Block.Header.Height - b.Block.Header.Height))
-	})
 	m.applySynced()
 }
 
 // applySynced takes some of what has come, in order.
 func (m *Machine) applySynced() {
-	bytes := 0
-	for len(m.sync.got) > 0 && !m.status.halted {
-		b := m.sync.got[0]
-		switch h := b.Block.Header.Height; {
-		case h <= m.height:
-			m.sync.got = m.sync.got[1:]
-			continue
-		case h > m.height+1:
-			return
-		}
+	for bytes := 0; !m.status.halted && m.ended == nil; {
 		if bytes >= applyBytes {
 			m.timer(timerApply, m.now)
 			return
 		}
-		m.sync.got = m.sync.got[1:]
-		if err := m.applyBlock(b); err != nil {
-			m.accuse(b.seat, FaultSync, true, nil, "sent a block that is not the next: %v", err)
-			m.avoid(b.seat)
-			m.sync.got = slices.DeleteFunc(m.sync.got, func(o fetched) bool { return o.seat == b.seat })
+		b, ok := m.sync.next(m.height)
+		if !ok {
+			return
 		}
-		for _, body := range b.Bodies {
-			bytes += len(body.Raw)
+		bytes += b.cost()
+		seat := m.seats[b.peer]
+		err := m.applyBlock(&b.SyncBlock, func(c *Certified) error {
+			if !m.verify(seat, c) {
+				return chain.Rule(chain.ErrProof, "its certificate does not verify")
+			}
+			return nil
+		})
+		if err != nil {
+			m.accuse(seat, FaultSync, true, nil, "sent a block that is not the next: %v", err)
+			m.avoid(seat)
+			m.sync.drop(b.peer)
 		}
-		bytes += 1 << 14 // the certificate costs a pairing check
 	}
 }
 
-func (m *Machine) applyBlock(b fetched) error {
+// learn is the next final block from a log that somebody has, and what is wrong
+// with it.
+type learn struct {
+	block *SyncBlock
+	err   error
+}
+
+func (m *Machine) learn(b *SyncBlock) error {
+	if m.status.halted {
+		return nil
+	}
+	return m.applyBlock(b, func(c *Certified) error {
+		if m.verified.has(c) {
+			return nil
+		}
+		return c.Cert.Verify(m.cfg.Committee, &b.Block.Header, c.Block)
+	})
+}
+
+// applyBlock makes a block from a log final, if it is the next.
+func (m *Machine) applyBlock(b *SyncBlock, verify func(*Certified) error) error {
 	h := &b.Block.Header
 	hash := h.Hash()
 	switch {
 	case h.Chain != m.cfg.ChainID || h.Shard != m.cfg.Shard || h.Term() != m.term():
-		return chain.Rule(chain.ErrWrongChain, "it is of shard %d, epoch %d, batch %d", h.Shard, h.Epoch, h.Batch)
+		return chain.Rule(chain.ErrWrongChain, "it is of shard %d, term %v, and not of shard %d, term %v", h.Shard, h.Term(), m.cfg.Shard, m.term())
+	case h.Height != m.height+1:
+		return chain.Rule(chain.ErrProof, "it is block %d above block %d", h.Height, m.height)
 	case h.Parent != m.hash:
 		return chain.Rule(chain.ErrProof, "it stands on block %s, ours is %s", h.Parent.Short(), m.hash.Short())
 	case len(b.Block.Refs) == 0 || !m.ordered(b.Block.Refs):
 		return chain.Rule(chain.ErrNumber, "its bodies are not in the order of their authors")
 	}
-	c := Certified{h.Height, hash, b.Block.Cert}
-	if !m.verify(b.seat, &c) {
-		return chain.Rule(chain.ErrProof, "its certificate does not verify")
+	if err := verify(&Certified{h.Height, hash, b.Block.Cert}); err != nil {
+		return err
 	}
 	mine := make([]*copyOf, len(b.Bodies)) // their content is decoded
 	for i, body := range b.Bodies {

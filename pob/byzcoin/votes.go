@@ -134,6 +134,7 @@ func (m *Machine) onCertified(from int, c *Certified) {
 	}
 	if c.Cert.Phase == chain.Commit {
 		if m.verify(from, c) {
+			m.peers[from].height = max(m.peers[from].height, c.Height)
 			m.passDown(from, c)
 			m.onDecided(c)
 		}
@@ -196,7 +197,7 @@ func (m *Machine) onDecided(c *Certified) {
 	}
 	if m.best == nil || c.Height > m.best.Height {
 		m.best = c
-		m.sync.since = m.now
+		m.bestAt = m.now
 	}
 }
 
@@ -251,10 +252,16 @@ func (m *Machine) finalize(b *chain.Block, hash chain.Hash, bodies []*chain.Body
 	m.advance(b, hash)
 	m.status.progress = m.now
 	m.deliver(Final{Block: b, Bodies: bodies, Synced: synced})
+	if m.end(b); m.ended != nil {
+		m.late = synced
+		m.tellFollowers()
+		return true
+	}
 	for i := range b.Refs {
 		m.ackRun(m.seats[b.Refs[i].Author])
 	}
 	m.checkSynced()
+	m.tellFollowers()
 	return true
 }
 

@@ -139,7 +139,7 @@ func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 	by := c.members[0].id
 	for _, to := range c.seats[c.shard] {
 		if c.shows(s.Block, to) && c.chance(c.zeal) {
-			c.sim.Inject(by, to, validator.Agreement(known))
+			c.sim.Inject(by, to, validator.Agreement(term, known))
 		}
 	}
 }

@@ -21,17 +21,19 @@ import (
 
 // Net is a run.
 type Net struct {
-	plan    Plan
-	sim     *sim.Network
-	params  *chain.Params
-	scheme  cosi.Scheme
-	seats   [][]chain.ValidatorID // by shard
-	keys    [][]sig.PublicKey
-	boards  []*cosi.Committee
-	members []*member // by id
-	cabals  []*cabal  // by shard
-	clients []*client
-	judge   judge
+	plan   Plan
+	sim    *sim.Network
+	params *chain.Params
+	scheme cosi.Scheme
+	seats  [][]chain.ValidatorID // by shard
+	keys   [][]sig.PublicKey
+	boards []*cosi.Committee
+	// committees are the same, as the agreement knows them.
+	committees validator.Genesis
+	members    []*member // by id
+	cabals     []*cabal  // by shard
+	clients    []*client
+	judge      judge
 
 	wallets     [][]*wallet // by shard
 	purse       [][]coin    // by shard: coins that clients think are theirs
@@ -63,6 +65,8 @@ type member struct {
 }
 
 const epoch = 1
+
+var term = chain.Term{Epoch: epoch}
 
 func newNet(p Plan) (*Net, error) {
 	n := &Net{
@@ -126,7 +130,8 @@ func (n *Net) appoint() error {
 		if err != nil {
 			return err
 		}
-		n.seats, n.boards, n.keys = append(n.seats, ids), append(n.boards, board), append(n.keys, signing)
+		n.seats, n.boards = append(n.seats, ids), append(n.boards, board)
+		n.committees = append(n.committees, &chain.Committee{Shard: chain.ShardID(s), Term: term, Members: ids, Signing: signing, Cosi: board})
 	}
 	return nil
 }
@@ -208,10 +213,10 @@ func (n *Net) config(m *member) validator.Config {
 	p := n.plan.Policy.WithDefaults()
 	return validator.Config{
 		Params: n.params, Self: m.id, Committees: n.seats,
-		Agreement: byzcoin.Config{
-			ChainID: n.params.ChainID, Shard: m.shard, Epoch: epoch,
-			Members: n.seats[m.shard], Keys: n.keys[m.shard], Committee: n.boards[m.shard],
-			Seat: m.seat, Key: m.key, Policy: n.plan.Policy,
+		Term: term,
+		Agreement: byzcoin.ChainConfig{
+			ChainID: n.params.ChainID, Shard: m.shard, Self: m.id, Committees: n.committees,
+			Key: m.key, Policy: n.plan.Policy,
 			Cosign: func(msg []byte) (cosi.Signature, error) { return n.scheme.Sign(m.secret, msg) },
 		},
 		Patience: atomix.DefaultPatience(p.Delta, p.BlockInterval), Gather: p.MinGap, Limits: n.plan.Limits,

@@ -174,7 +174,7 @@ func (n *Net) serve(m *member, e *byzcoin.Serve) {
 		n.fail("validator %d: %w", m.id, err)
 		return
 	}
-	n.sim.Inject(m.id, e.To, validator.Agreement(reply))
+	n.sim.Inject(m.id, e.To, validator.Agreement(term, reply))
 }
 
 func (n *Net) readBody(m *member, e *byzcoin.ReadBody) {
@@ -184,6 +184,6 @@ func (n *Net) readBody(m *member, e *byzcoin.ReadBody) {
 			n.fail("validator %d: %w", m.id, err)
 			return
 		}
-		n.sim.Inject(m.id, e.To, validator.Agreement(&byzcoin.Body{Body: b}))
+		n.sim.Inject(m.id, e.To, validator.Agreement(e.Term, &byzcoin.Body{Body: b}))
 	}
 }

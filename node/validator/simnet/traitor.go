@@ -72,7 +72,7 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 		t.sim.After(t.below(time.Second), func() { t.sim.Inject(t.m.id, to, msg) })
 		return nil
 	}
-	switch inner := e.Msg.(type) {
+	switch inner := byzcoin.Untag(e.Msg).(type) {
 	case *byzcoin.Body:
 		if inner.Body.Author == t.m.id {
 			return t.body(to, inner.Body)
@@ -86,11 +86,11 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 	case *byzcoin.Share:
 		if t.does(GarbageShares) && t.chance(0.7) {
 			inner.Votes.Sig[3] ^= 0x40
-			return sim.Pass(to, validator.Agreement(inner))
+			return sim.Pass(to, validator.Agreement(term, inner))
 		}
 	case *byzcoin.ViewChange:
 		if t.does(HidesPrepared) && inner.Change.Seat == uint16(t.m.seat) {
-			return sim.Pass(to, validator.Agreement(&byzcoin.ViewChange{Change: t.cabal.strip(t.m, inner.Change)}))
+			return sim.Pass(to, validator.Agreement(term, &byzcoin.ViewChange{Change: t.cabal.strip(t.m, inner.Change)}))
 		}
 	case *byzcoin.NewView:
 		if t.does(HidesPrepared) {
@@ -115,9 +115,9 @@ func (t *traitor) body(to sm.NodeID, b *chain.Body) []sim.Parcel {
 			twin = t.twin(b)
 			t.twins[b.Hash] = twin
 		}
-		return sim.Pass(to, validator.Agreement(&byzcoin.Body{Body: twin}))
+		return sim.Pass(to, validator.Agreement(term, &byzcoin.Body{Body: twin}))
 	}
-	return sim.Pass(to, validator.Agreement(&byzcoin.Body{Body: b}))
+	return sim.Pass(to, validator.Agreement(term, &byzcoin.Body{Body: b}))
 }
 
 // twin is another body under the same number.
@@ -138,7 +138,7 @@ func (t *traitor) proposal(to sm.NodeID, p *byzcoin.Proposal) []sim.Parcel {
 			p = twin
 		}
 	}
-	return sim.Pass(to, validator.Agreement(p))
+	return sim.Pass(to, validator.Agreement(term, p))
 }
 
 func (t *traitor) in(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
@@ -147,7 +147,7 @@ func (t *traitor) in(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
 		return nil
 	}
 	t.remember(e)
-	switch inner := e.Msg.(type) {
+	switch inner := byzcoin.Untag(e.Msg).(type) {
 	case *byzcoin.Body:
 		t.cabal.bodies[inner.Body.Hash] = inner.Body
 	case *byzcoin.Proposal:
@@ -157,12 +157,12 @@ func (t *traitor) in(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
 	case *byzcoin.Acks:
 		if t.does(LeavesOut) {
 			inner.Refs = t.without(inner.Refs)
-			return sim.Pass(0, validator.Agreement(inner))
+			return sim.Pass(0, validator.Agreement(term, inner))
 		}
 	case *byzcoin.Insist:
 		if t.does(LeavesOut) {
 			inner.Refs = t.without(inner.Refs)
-			return sim.Pass(0, validator.Agreement(inner))
+			return sim.Pass(0, validator.Agreement(term, inner))
 		}
 	case *byzcoin.ViewChange:
 		if t.does(HidesPrepared) && len(inner.Prepared) > 0 && t.cabal.leaderAt(inner.Change.View) == t.m.id && t.chance(0.8) {
@@ -227,8 +227,8 @@ func (t *traitor) act() {
 	if t.does(AcksAll) {
 		ref := chain.BodyRef{Author: peer, Number: uint64(1 + t.intn(20)), Hash: chain.Hash{byte(t.intn(3))}}
 		refs := []chain.BodyRef{ref}
-		t.sim.Inject(t.m.id, t.cabal.leader(), validator.Agreement(&byzcoin.Acks{Refs: refs}))
-		t.sim.Inject(t.m.id, peer, validator.Agreement(&byzcoin.Insist{Refs: refs}))
+		t.sim.Inject(t.m.id, t.cabal.leader(), validator.Agreement(term, &byzcoin.Acks{Refs: refs}))
+		t.sim.Inject(t.m.id, peer, validator.Agreement(term, &byzcoin.Insist{Refs: refs}))
 	}
 	if t.does(Forges) {
 		if b, dest := t.cabal.forge(t.m); b != nil {

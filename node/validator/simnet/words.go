@@ -29,7 +29,7 @@ type vote struct {
 func (n *Net) listen(m *member) sim.Filter {
 	w := &words{votes: map[vote]chain.Hash{}, acks: map[chain.BodyRef]chain.Hash{}}
 	return func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
-		switch inner := msg.(*validator.Envelope).Msg.(type) {
+		switch inner := byzcoin.Untag(msg.(*validator.Envelope).Msg).(type) {
 		case *byzcoin.Share:
 			if inner.Votes.Mask.Has(m.seat) {
 				n.votes(m, w, vote{inner.Height, inner.View, inner.Phase}, inner.Block)

@@ -1,0 +1,97 @@
+package byzcoin
+
+import (
+	"fmt"
+	"time"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/chain/sig"
+	"ios/internal/sm"
+)
+
+// ChainConfig is what a Chain is made from.
+type ChainConfig struct {
+	ChainID chain.Hash
+	Shard   chain.ShardID
+	Self    chain.ValidatorID
+
+	// Committees knows who acts in which term: at least in those of the blocks
+	// that are restored, and of the next.
+	Committees chain.Committees
+
+	Key *sig.Key // signs bodies, proposals and view changes
+	// Cosign makes our share of a collective signature.
+	Cosign func(msg []byte) (cosi.Signature, error)
+
+	Policy Policy
+	App    Application
+	// Start is where the chain begins here: the genesis, or a state that App was
+	// given. App.Next is then the term of the first block above it.
+	Start Point
+	// Sources are validators that should have the newest blocks, see
+	// [SourcesChanged].
+	Sources []chain.ValidatorID
+}
+
+// CommitteesChanged says that Committees knows more than before.
+type CommitteesChanged struct{}
+
+// SourcesChanged names validators that should have the newest blocks: the newest
+// committee that the owner knows of. A validator that was away for long, or
+// never had a seat, asks them how far the chain is.
+type SourcesChanged struct{ Sources []chain.ValidatorID }
+
+// Succeeded is delivered in the step in which the last block of a term became
+// final, and after each restart until the owner says [Settled].
+type Succeeded struct {
+	From, To chain.Term
+	Height   uint64 // of the last block of From
+	// Unfinished are the bodies that we acked or authored in From and that are not
+	// final, in the order of their authors' seats, and of their numbers. They never
+	// will be: what a client was told about them is kept by putting their contents
+	// up again.
+	Unfinished []*chain.Body
+}
+
+// Settled says that the contents of what was unfinished at the end of a term
+// need not be kept any more: they are final, or in bodies of our own.
+type Settled struct{ From chain.Term }
+
+// maxPending is how many terms' unfinished bodies are kept at most, should the
+// owner not settle them.
+const maxPending = 4
+
+// timerChain is the timer of a Chain; the others are its machine's.
+const timerChain uint8 = 0x20
+
+// machineConfig configures the machine of a term.
+func (c *ChainConfig) machineConfig(b *chain.Committee, start Point, lead int) Config {
+	return Config{
+		ChainID: c.ChainID, Shard: c.Shard, Epoch: b.Term.Epoch, Batch: b.Term.Batch,
+		Members: b.Members, Keys: b.Signing, Committee: b.Cosi, Seat: b.Seat(c.Self), Lead: lead,
+		Key: c.Key, Cosign: c.Cosign, Policy: c.Policy, App: c.App, Start: start,
+	}
+}
+
+// committee asks for the committee of a term.
+func (c *ChainConfig) committee(term chain.Term) (*chain.Committee, error) {
+	b, err := c.Committees.Committee(c.Shard, term)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the committee of shard %d in term %v: %w", c.Shard, term, err)
+	case b.Shard != c.Shard || b.Term != term:
+		return nil, fmt.Errorf("asked for the committee of shard %d in term %v: got that of shard %d in term %v", c.Shard, term, b.Shard, b.Term)
+	}
+	return b, nil
+}
+
+// follows reports whether one term can be the next after another.
+func follows(next, term chain.Term) bool {
+	return next == chain.Term{Epoch: term.Epoch, Batch: term.Batch + 1} || next == chain.Term{Epoch: term.Epoch + 1}
+}
+
+// idle is how often a chain looks around that has no reason to.
+func (c *Chain) idle() time.Duration { return 5 * c.cfg.Policy.StatusInterval }
+
+var _ sm.Machine = (*Chain)(nil)

@@ -1,0 +1,55 @@
+package byzcoin
+
+import (
+	"ios/chain"
+	"ios/internal/sm"
+)
+
+// early are messages of the next term: the members that the last block reaches
+// first are a moment ahead of us.
+type early struct {
+	list  []earlyMsg
+	count map[sm.NodeID]int
+	bytes map[sm.NodeID]int // of bodies
+}
+
+type earlyMsg struct {
+	from sm.NodeID
+	msg  *Tagged
+}
+
+// keep keeps a few messages of each member of the next committee.
+func (c *Chain) keep(from sm.NodeID, t *Tagged) {
+	e := &c.early
+	if !follows(t.Term, c.m.term()) || c.m.ended != nil && t.Term != c.term || e.count[from] >= maxLater {
+		return
+	}
+	size := 0
+	if b, ok := t.Msg.(*Body); ok {
+		size = len(b.Body.Raw)
+	}
+	if e.bytes[from]+size > chain.MaxBodyBytes {
+		return
+	}
+	b, err := c.cfg.committee(t.Term)
+	if err != nil || b.Seat(from) < 0 {
+		return
+	}
+	if e.count == nil {
+		e.count, e.bytes = make(map[sm.NodeID]int), make(map[sm.NodeID]int)
+	}
+	e.count[from]++
+	e.bytes[from] += size
+	e.list = append(e.list, earlyMsg{from, t})
+}
+
+// replayEarly consumes what came early for the term that has begun.
+func (c *Chain) replayEarly() {
+	list := c.early.list
+	c.early = early{}
+	for _, e := range list {
+		if e.msg.Term == c.m.term() {
+			c.tagged(e.from, e.msg)
+		}
+	}
+}
