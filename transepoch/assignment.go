@@ -48,17 +48,6 @@ func (a Assignment) Check() error {
 	return nil
 }
 
-// twice says of each validator whether it has two seats.
-func (a Assignment) twice() []bool {
-	once, twice := make([]bool, chain.MaxValidators), make([]bool, chain.MaxValidators)
-	for _, seats := range a {
-		for _, v := range seats {
-			once[v], twice[v] = true, once[v]
-		}
-	}
-	return twice
-}
-
 // Clone is a copy that shares nothing.
 func (a Assignment) Clone() Assignment {
 	c := make(Assignment, len(a))
@@ -95,7 +84,7 @@ func DecodeAssignment(raw []byte) (Assignment, error) {
 func readAssignment(r *chain.Reader) Assignment {
 	a := make(Assignment, r.Count(chain.MaxShards, 4))
 	for j := range a {
-		a[j] = readIDs(r)
+		a[j] = readIDs(r, chain.MaxValidators)
 	}
 	return a
 }
@@ -108,8 +97,8 @@ func appendIDs(dst []byte, ids []chain.ValidatorID) []byte {
 	return dst
 }
 
-func readIDs(r *chain.Reader) []chain.ValidatorID {
-	ids := make([]chain.ValidatorID, r.Count(chain.MaxValidators, 2))
+func readIDs(r *chain.Reader, most int) []chain.ValidatorID {
+	ids := make([]chain.ValidatorID, r.Count(most, 2))
 	for i := range ids {
 		ids[i] = chain.ValidatorID(r.U16())
 	}

@@ -58,8 +58,8 @@
 // names, done or not, and its validators without a seat count as newcomers. A
 // validator with two seats then leaves one. A shard without a state block is
 // stalled: it keeps epoch, committee and plan, and goes on with its batches. Who
-// may still vote there is held where it is ([Input.Held]), and so nobody ever
-// votes in more than two shards.
+// may still vote there counts as having a place there ([Input.Held]), nobody with
+// two places comes to a third, and so nobody ever votes in more than two shards.
 //
 // # Departures from the papers
 //

@@ -12,7 +12,7 @@ import (
 type draft struct {
 	in        *Input
 	shards    []shardDraft
-	newcomers []chain.ValidatorID // ascending: members without a seat
+	newcomers []chain.ValidatorID // ascending: members without a seat, who may have one
 	seated    int                 // members that the moving shards have to seat
 	moving    int                 // shards that are not stalled
 }
@@ -30,11 +30,14 @@ type shardDraft struct {
 
 // newDraft sorts out who has to leave and who is new. In any case leaves who is
 // not in the frozen set, and who has a seat in another shard, too: it keeps
-// the one in a stalled shard, or else the one in the shard with the lower number,
-// where it is held until it has left the other.
+// the one in a stalled shard, or else the one in the shard with the lower number.
 func newDraft(in *Input) *draft {
 	d := &draft{in: in, shards: make([]shardDraft, len(in.Old))}
-	member, held := set(in.Members), set(in.Held)
+	member := make([]bool, chain.MaxValidators)
+	for _, v := range in.Members {
+		member[v] = true
+	}
+	busy := in.busy()
 	seat := make([]bool, chain.MaxValidators)
 	for j, seats := range in.Old {
 		if in.Stalled.Has(chain.ShardID(j)) {
@@ -45,7 +48,6 @@ func newDraft(in *Input) *draft {
 		}
 	}
 	inStalled := slices.Clone(seat)
-	two := in.Old.twice()
 	for j, seats := range in.Old {
 		s := &d.shards[j]
 		if s.stalled {
@@ -59,26 +61,34 @@ func newDraft(in *Input) *draft {
 			}
 			seat[v] = true
 			s.rest = append(s.rest, v)
-			s.held = append(s.held, held[v] || two[v])
+			s.held = append(s.held, busy[v])
 		}
 	}
 	for _, v := range in.Members {
-		if !seat[v] {
+		switch {
+		case seat[v] && !inStalled[v]:
+			d.seated++
+		case !seat[v] && !busy[v]:
 			d.newcomers = append(d.newcomers, v)
-		}
-		if !inStalled[v] {
 			d.seated++
 		}
 	}
 	return d
 }
 
-func set(ids []chain.ValidatorID) []bool {
-	has := make([]bool, chain.MaxValidators)
-	for _, v := range ids {
-		has[v] = true
+// busy says of each validator whether it may vote in two shards already.
+func (in *Input) busy() []bool {
+	places := make([]int, chain.MaxValidators)
+	for _, seats := range append(slices.Clone(in.Old), in.Held) {
+		for _, v := range seats {
+			places[v]++
+		}
 	}
-	return has
+	busy := make([]bool, chain.MaxValidators)
+	for v, n := range places {
+		busy[v] = n >= maxSeatings
+	}
+	return busy
 }
 
 // sizes gives every moving shard its seats: as even as can be, except that a

@@ -68,7 +68,6 @@ func (n *network) turn(late chain.Shards) *Input {
 		in.Old = append(in.Old, seats)
 	}
 	slices.Sort(in.Held)
-	in.Held = slices.Compact(in.Held)
 	next, err := MakePlan(in)
 	if err != nil {
 		n.t.Fatalf("epoch %d: %v", n.epoch, err)

@@ -82,7 +82,7 @@ func TestTheLargestInputFits(t *testing.T) {
 	in := &Input{Old: make(Assignment, chain.MaxShards), SwapPermille: 334, BatchSize: 4}
 	for v := range chain.ValidatorID(chain.MaxValidators) {
 		in.Members = append(in.Members, v)
-		in.Held = append(in.Held, v)
+		in.Held = append(in.Held, v, v)
 		for side := range chain.ValidatorID(2) {
 			j := (v + side) % chain.MaxShards
 			in.Old[j] = append(in.Old[j], v)

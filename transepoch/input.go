@@ -25,8 +25,9 @@ type Input struct {
 	// Stalled shards keep their epoch, committee and plan.
 	Stalled chain.Shards
 	// Held are validators, ascending, that may still vote in a stalled shard
-	// without a seat in its Old, see [Plan.Outgoing]. They are not drawn to leave
-	// their shard, so that nobody votes in three.
+	// without a seat in its Old, see [Plan.Outgoing]: once for each such shard.
+	// Nobody who is held or has a seat in two places comes to a third: it is not
+	// drawn to leave its shard, or it waits for a seat if it has none.
 	Held []chain.ValidatorID
 
 	// SwapPermille is the part of each shard's seats, in thousandths, rounded up,
@@ -48,14 +49,14 @@ func (in *Input) Check() error {
 	if err := in.Old.Check(); err != nil {
 		return err
 	}
-	for _, list := range []struct {
-		name string
-		ids  []chain.ValidatorID
-	}{{"frozen set", in.Members}, {"list of the held", in.Held}} {
-		for i, v := range list.ids {
-			if v >= chain.MaxValidators || i > 0 && v <= list.ids[i-1] {
-				return chain.Rule(ErrInput, "the %s is not ascending from 0 to %d at validator %d", list.name, chain.MaxValidators-1, v)
-			}
+	for i, v := range in.Members {
+		if v >= chain.MaxValidators || i > 0 && v <= in.Members[i-1] {
+			return chain.Rule(ErrInput, "the frozen set is not ascending from 0 to %d at validator %d", chain.MaxValidators-1, v)
+		}
+	}
+	for i, v := range in.Held {
+		if v >= chain.MaxValidators || i > 0 && v < in.Held[i-1] || i >= maxSeatings && v == in.Held[i-maxSeatings] {
+			return chain.Rule(ErrInput, "the list of the held is not ascending from 0 to %d, with nobody more than %d times, at validator %d", chain.MaxValidators-1, maxSeatings, v)
 		}
 	}
 	for _, s := range in.Stalled.List() {
@@ -93,11 +94,11 @@ func DecodeInput(raw []byte) (*Input, error) {
 		return nil, chain.Rule(chain.ErrTooLarge, "a transition's input of %d bytes, at most %d are allowed", len(raw), MaxInputBytes)
 	}
 	r := chain.NewReader(raw)
-	in := &Input{ChainID: r.Hash(), Epoch: r.U64(), Random: r.Hash(), Old: readAssignment(r), Members: readIDs(r)}
+	in := &Input{ChainID: r.Hash(), Epoch: r.U64(), Random: r.Hash(), Old: readAssignment(r), Members: readIDs(r, chain.MaxValidators)}
 	for i := range in.Stalled {
 		in.Stalled[i] = r.U64()
 	}
-	in.Held = readIDs(r)
+	in.Held = readIDs(r, maxSeatings*chain.MaxValidators)
 	in.SwapPermille, in.BatchSize = int(r.U16()), int(r.U16())
 	if err := r.Close(); err != nil {
 		return nil, err

@@ -16,19 +16,18 @@ import (
 // shard, and nil when there are too few validators.
 func naive(in *Input) (Assignment, [][][]Swap) {
 	type id = chain.ValidatorID
-	isMember, isHeld := map[id]bool{}, map[id]bool{}
+	isMember, isBusy, places := map[id]bool{}, map[id]bool{}, map[id]int{}
 	for _, v := range in.Members {
 		isMember[v] = true
 	}
 	for _, v := range in.Held {
-		isHeld[v] = true
+		places[v]++
+		isBusy[v] = places[v] > 1
 	}
-	seats := map[id]int{}
 	for _, shard := range in.Old {
 		for _, v := range shard {
-			if seats[v]++; seats[v] == 2 {
-				isHeld[v] = true
-			}
+			places[v]++
+			isBusy[v] = places[v] > 1
 		}
 	}
 	keeps := map[id]int{} // the shard in which a validator keeps its seat
@@ -52,6 +51,9 @@ func naive(in *Input) (Assignment, [][][]Swap) {
 	total := 0
 	for _, v := range in.Members {
 		j, has := keeps[v]
+		if !has && isBusy[v] {
+			continue // it waits
+		}
 		if !has {
 			newcomers = append(newcomers, v)
 		}
@@ -64,7 +66,7 @@ func naive(in *Input) (Assignment, [][][]Swap) {
 		for _, v := range in.Old[j] {
 			if k, has := keeps[v]; has && k == j {
 				stay[j] = append(stay[j], v)
-				if isHeld[v] {
+				if isBusy[v] {
 					heldIn[j]++
 				}
 			} else {
@@ -111,7 +113,7 @@ func naive(in *Input) (Assignment, [][][]Swap) {
 	for _, j := range moving {
 		var able []id
 		for _, i := range lot("ios/transepoch-leavers/v1", j, len(stay[j])) {
-			if !isHeld[stay[j][i]] {
+			if !isBusy[stay[j][i]] {
 				able = append(able, stay[j][i])
 			}
 		}
