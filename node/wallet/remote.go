@@ -36,21 +36,17 @@ func NewRemote(g *chain.Genesis, urls map[chain.ValidatorID]string) (*Remote, er
 }
 
 func newRemote(g *chain.Genesis, urls map[chain.ValidatorID]string, scheme cosi.Scheme) (*Remote, error) {
-	shards := eds.Assign(g.Seed, len(g.Validators), g.Shards)
-	r := &Remote{Genesis: g, Params: g.Params()}
-	for s, members := range shards {
-		keys := make([]cosi.PublicKey, len(members))
-		for i, v := range members {
-			keys[i] = g.Validators[v].Cosi
-		}
-		c, err := scheme.NewCommittee(keys)
-		if err != nil {
-			return nil, fmt.Errorf("the committee of shard %d: %w", s, err)
-		}
-		r.committees = append(r.committees, c)
+	shards, err := eds.Committees(g, scheme)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	r.Net, err = api.NewNetwork(g, shards, urls)
+	r := &Remote{Genesis: g, Params: g.Params()}
+	members := make([][]chain.ValidatorID, len(shards))
+	for s, c := range shards {
+		members[s] = c.Members
+		r.committees = append(r.committees, c.Cosi)
+	}
+	r.Net, err = api.NewNetwork(g, members, urls)
 	return r, err
 }
 
