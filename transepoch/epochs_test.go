@@ -172,3 +172,24 @@ func TestEpochsWithLateShards(t *testing.T) {
 		net.checkSettled()
 	})
 }
+
+// A validator whose old shards are both stalled may still vote in both, and comes
+// to no third, though it has no seat: it left the registry meanwhile.
+func TestAReturnerWaitsWhileItMayVoteInTwoShards(t *testing.T) {
+	in := &Input{
+		Old:     Assignment{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}},
+		Members: []chain.ValidatorID{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20}, SwapPermille: 334, BatchSize: 1,
+	}
+	in.Stalled.Add(0)
+	in.Stalled.Add(1)
+	for held, seats := range []int{5, 5, 4} {
+		p, err := MakePlan(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.New[2]) != seats || slices.Contains(p.New[2], 20) != (seats == 5) {
+			t.Errorf("a validator that may vote in %d stalled shards: the third has seats %v", held, p.New[2])
+		}
+		in.Held = append(in.Held, 20)
+	}
+}

@@ -78,6 +78,17 @@ func FuzzInput(f *testing.F) {
 	}, in, &stalled, &two)
 }
 
+func TestListsOutOfOrderDoNotDecode(t *testing.T) {
+	rec := &SwapRecord{Present: []Presence{{Validator: 2}, {Validator: 2}}}
+	if _, err := DecodeSwapRecord(rec.AppendTo(nil)); !errors.Is(err, chain.ErrEncoding) {
+		t.Error(err)
+	}
+	state := &State{Absent: []Absentee{{Validator: 3}, {Validator: 2}}}
+	if _, err := DecodeState(state.AppendTo(nil)); !errors.Is(err, chain.ErrEncoding) {
+		t.Error(err)
+	}
+}
+
 func TestTheLargestInputFits(t *testing.T) {
 	in := &Input{Old: make(Assignment, chain.MaxShards), SwapPermille: 334, BatchSize: 4}
 	for v := range chain.ValidatorID(chain.MaxValidators) {

@@ -16,7 +16,8 @@ type Config struct {
 	// Key is a validator's key for messages.
 	Key func(chain.ValidatorID) (sig.PublicKey, bool)
 	// Root is what a Ready at a final height has to show. It is not known above
-	// the member's own final height, and may be forgotten for old ones.
+	// the member's own final height, and must be known from there down to the
+	// block that entered the epoch.
 	Root func(height uint64) (chain.Hash, bool)
 }
 

@@ -88,7 +88,7 @@ func TestTheNextBatchWaitsForTheAbsent(t *testing.T) {
 	s.wantAbsent(absent...)
 
 	s.expire()
-	if s.proposal != nil {
+	if s.step(Tick{}); s.proposal != nil {
 		t.Fatalf("%v was proposed", s.proposal)
 	}
 	missing := s.joiners()
@@ -180,6 +180,32 @@ func TestAReadyAheadOfTheMemberWaits(t *testing.T) {
 	}
 }
 
+// Once a seat is absent, a Ready from before it came in says nothing new.
+func TestAnOldReadyDoesNotBringBackTheAbsent(t *testing.T) {
+	s := newShardTest(t, 1)
+	v := s.joiners()[0]
+	s.height = 105
+	old := s.ready(v)
+	s.height = 104
+	s.receive(old) // not known to be right
+	s.expire()
+	rec := s.proposal
+	s.height = 110
+	s.step(Recorded{rec, 110})
+	s.receive(old)
+	s.wantAbsent(v)
+	for _, w := range s.joiners() {
+		s.receive(s.ready(w))
+	}
+	late := &SwapRecord{rec.Epoch, 2, append([]Presence{{v, old.Height, old.StateRoot, old.Signature}}, s.proposal.Present...)}
+	slices.SortFunc(late.Present, func(a, b Presence) int { return int(a.Validator) - int(b.Validator) })
+	if _, err := s.p.Validate(s.now, 111, late); !errors.Is(err, ErrRecord) {
+		t.Fatalf("a record with a Ready from before the seat was absent: %v", err)
+	}
+	s.receive(s.ready(v))
+	s.wantAbsent()
+}
+
 func TestRecordsThatAreRefused(t *testing.T) {
 	s := newShardTest(t, 2)
 	for _, v := range s.joiners() {
@@ -202,6 +228,26 @@ func TestRecordsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: a member votes for %v", name, bad)
 		}
 	}
+	// A good Ready for a later batch, and one of somebody who is in already.
+	later := s.ready(s.p.Plan().Batch(testShard, 2)[0].In)
+	with := func(rec *SwapRecord, r *Ready) *SwapRecord {
+		rec = &SwapRecord{rec.Epoch, rec.Batch, append(slices.Clone(rec.Present), Presence{r.Validator, r.Height, r.StateRoot, r.Signature})}
+		slices.SortFunc(rec.Present, func(a, b Presence) int { return int(a.Validator) - int(b.Validator) })
+		return rec
+	}
+	if _, err := s.p.Validate(s.now, s.height+1, with(good, later)); !errors.Is(err, ErrRecord) {
+		t.Errorf("a joiner of batch 2 in the record of batch 1: %v", err)
+	}
+	in := s.ready(good.Present[0].Validator)
+	s.record()
+	for _, v := range s.joiners() {
+		s.receive(s.ready(v))
+	}
+	if _, err := s.p.Validate(s.now, s.height+1, with(s.proposal, in)); !errors.Is(err, ErrRecord) {
+		t.Errorf("one of batch 1 that was present in the record of batch 2: %v", err)
+	}
+
+	s = newShardTest(t, 2)
 	s.step(Recorded{&SwapRecord{Epoch: 1, Batch: 2}, 101})
 	if len(s.faults) != 1 || s.p.State().Batch != 0 {
 		t.Errorf("a final record of batch 2 leads to batch %d and faults %v", s.p.State().Batch, s.faults)
@@ -249,15 +295,19 @@ func TestASealedShardIsTakenUpWhereItStands(t *testing.T) {
 	s.record()
 
 	// The state block is certified with batches left to do.
-	s.step(Sealed{})
-	for _, v := range s.joiners() {
+	var good *SwapRecord
+	for i, v := range s.joiners() {
+		if i == 2 {
+			s.step(Sealed{})
+		}
 		s.receive(s.ready(v))
+		good, _ = s.p.record()
 	}
 	s.step(sm.Fire{})
 	if s.proposal != nil {
 		t.Fatalf("%v was proposed after the state block", s.proposal)
 	}
-	if _, err := s.p.Validate(s.now, s.height+1, &SwapRecord{Epoch: 1, Batch: 2}); !errors.Is(err, ErrRecord) {
+	if _, err := s.p.Validate(s.now, s.height+1, good); len(good.Present) != 3 || !errors.Is(err, ErrRecord) {
 		t.Fatalf("a record after the state block: %v", err)
 	}
 

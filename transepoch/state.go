@@ -129,7 +129,7 @@ type want struct {
 func (s *State) want(p *Plan, v chain.ValidatorID) (want, bool) {
 	for _, a := range s.Absent {
 		if a.Validator == v {
-			return want{a.Epoch, a.Batch, a.Since}, true
+			return want{a.Epoch, a.Batch, max(a.Since, s.Entered)}, true
 		}
 	}
 	if int(s.Shard) >= len(p.Shards) || v == None {

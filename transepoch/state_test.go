@@ -39,7 +39,7 @@ func (h *history) batch(t *rapid.T) {
 	after := map[chain.ValidatorID]want{}
 	for v, w := range h.came {
 		if slices.Contains(seats, v) && rapid.Bool().Draw(t, "late") {
-			rec.Present = append(rec.Present, Presence{Validator: v, Height: rapid.Uint64Range(w.least, h.height-1).Draw(t, "height")})
+			rec.Present = append(rec.Present, Presence{Validator: v, Height: rapid.Uint64Range(max(w.least, h.state.Entered), h.height-1).Draw(t, "height")})
 		} else {
 			after[v] = w
 		}

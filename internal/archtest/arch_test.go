@@ -113,6 +113,7 @@ func TestWhatStaysApart(t *testing.T) {
 		{"atomix", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
 		{"drp", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol, and clients verify with it"},
 		{"drp/pvss", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
+		{"transepoch", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "drp"}, "it is a protocol"},
 		{"pob/byzcoin", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
 	} {
 		p, ok := all[c.pkg]
