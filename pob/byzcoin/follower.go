@@ -56,8 +56,9 @@ func (m *Machine) follow() {
 	if m.me >= 0 {
 		return
 	}
-	for n := range min(m.f+1, m.s) {
-		m.send(&Follow{}, (m.status.turn+n)%m.s)
+	for range min(m.f+1, m.s) {
+		m.send(&Follow{}, m.guide%m.s)
+		m.guide = (m.guide + 1) % m.s
 	}
 }
 

@@ -15,6 +15,7 @@ type Machine struct {
 	me     int // our seat, -1 for a follower
 	seats  map[chain.ValidatorID]int
 	peers  []peer
+	guide  int    // whom to follow next
 	guests guests // who has no seat; they may ask for blocks, and follow us
 
 	now    time.Time

@@ -26,6 +26,7 @@ type status struct {
 func (m *Machine) onStart() {
 	m.status.nonce = uint64(m.now.UnixNano())
 	m.status.progress = m.now
+	m.follow()
 	if m.status.synced {
 		return // we take over from a committee with which we were in step
 	}

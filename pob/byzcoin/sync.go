@@ -12,8 +12,7 @@ func (m *Machine) pumpFetch() {
 		m.sync.out, m.sync.got = nil, nil
 		return
 	}
-	ripe := m.me < 0 || m.now.Sub(m.bestAt) >= m.cfg.Policy.RetryInterval/2
-	if !ripe && m.best.Height <= m.height+2 && len(m.sync.got) == 0 {
+	if m.me >= 0 && !m.ripe() && m.best.Height <= m.height+2 && len(m.sync.got) == 0 {
 		return
 	}
 	end := min(m.best.Height, m.height+uint64(maxFetches*m.cfg.Policy.FetchBlocks))
@@ -22,12 +21,17 @@ func (m *Machine) pumpFetch() {
 	})
 }
 
+// ripe reports whether the highest decision is so old that everybody should have
+// it.
+func (m *Machine) ripe() bool { return m.now.Sub(m.bestAt) >= m.cfg.Policy.RetryInterval/2 }
+
 func (m *Machine) fetchOf(f fetch) *Fetch {
 	return &Fetch{From: f.from, Count: uint32(f.count), MaxBytes: uint32(m.cfg.Policy.FetchBytes)}
 }
 
 // server is the next member to ask for a height: one that claims to have it if
-// there is one, never one that is busy for us or failed us lately.
+// there is one, never one that is busy for us or failed us lately. Right after
+// it was decided only those who told us have it.
 func (m *Machine) server(height uint64) (sm.NodeID, bool) {
 	any := -1
 	for i := range m.s {
@@ -40,7 +44,7 @@ func (m *Machine) server(height uint64) (sm.NodeID, bool) {
 			m.sync.turn = seat + 1
 			return m.cfg.Members[seat], true
 		}
-		if any < 0 {
+		if any < 0 && m.ripe() {
 			any = seat
 		}
 	}
@@ -81,7 +85,11 @@ func (m *Machine) onSyncReply(seat int, s *SyncReply) {
 		return
 	}
 	if len(s.Blocks) == 0 {
-		m.avoid(seat)
+		if m.peers[seat].height >= f.from {
+			m.avoid(seat)
+		} else { // it never said that it has the block
+			m.peers[seat].avoid = m.now.Add(m.cfg.Policy.RetryInterval / 2)
+		}
 		return
 	}
 	if wrong, wanted := m.sync.add(f, s, m.height); wanted != 0 {
