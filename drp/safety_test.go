@@ -344,8 +344,12 @@ func TestLateRegistration(t *testing.T) {
 	if m.lead.slots[1].state != Invalid {
 		t.Error("who passes on another's dealing is not found out")
 	}
-	var list []*Dealing
 	l := must(newRun(&frozen)).layout(0)
+	m.Step(time.Unix(2, 0), sm.Receive{From: keys[2].Self, Msg: &Deal{7, must(newDealing(l, 3, &keys[3])).Raw}})
+	if m.lead.slots[2].state != Invalid || m.lead.counts[0] != 1 {
+		t.Error("a server's dealing counts as another's")
+	}
+	var list []*Dealing
 	for i := range l.threshold(0) - 1 {
 		list = append(list, must(newDealing(l, i, &keys[i])))
 	}
@@ -420,18 +424,20 @@ func TestCrashesNeverDealTwice(t *testing.T) {
 		}
 		w.net.Unleash(sim.Chaos{Until: 3 * time.Second, Nodes: []sm.NodeID{idOf(0), idOf(1), idOf(2), idOf(3), idOf(4), idOf(5), idOf(6)},
 			Every: 40 * time.Millisecond, Pause: 150 * time.Millisecond}, calm)
-		for k := range 8 {
-			w.net.After(time.Duration(k)*300*time.Millisecond, func() {
-				w.begin(w.view + uint64(k%2))
+		for i := range w.keys {
+			w.mute[i] = true // no decision yet: leaders ask again and again
+		}
+		for k := range 40 {
+			w.net.After(time.Duration(k)*70*time.Millisecond, func() {
+				w.begin(uint64(k / 8))
 				w.lead(k % 7)
 			})
 		}
 		w.net.RunFor(4 * time.Second)
-		if w.decided == nil {
-			w.begin(w.view + 1)
-			w.lead(0)
-			w.untilDecided()
-		}
+		clear(w.mute)
+		w.begin(w.view + 1)
+		w.lead(0)
+		w.untilDecided()
 		w.tell()
 		w.collect(1)
 		w.untilResult(1)
@@ -598,6 +604,12 @@ func TestFloods(t *testing.T) {
 	}
 	if m.collect.slots[4].state != Invalid || m.collect.have[0] != 1 {
 		t.Error("garbage counts as shares")
+	}
+	for range 100 {
+		count(sm.Receive{From: keys[5].Self, Msg: &Open{7, hash, make([]byte, pvss.DecryptionSize(3))}})
+	}
+	if m.collect.have[0] != 2 || m.collect.slots[5].state != Dealt {
+		t.Error("a server has more than one slot")
 	}
 	if n := count(sm.Receive{From: keys[5].Self, Msg: &Show{8, 0, hash, tr.SignOff}}); n != 0 {
 		t.Error("another epoch's message is answered")

@@ -33,30 +33,67 @@ func TestForgedChallenge(t *testing.T) {
 		t.Errorf("the forgery does not work where it should: %v", err)
 	}
 
-	// The same against a dealing: garbage shares, challenge 1, random responses.
+	// The same against a dealing with garbage shares, for challenges that are known
+	// before the announcements: any, and the one of other announcements.
 	g := newGroup(4, 1)
 	raw := slices.Clone(g.deal(0, 1).raw)
 	shares := raw[Threshold(4)*size:]
 	for j := range 4 {
-		copy(shares[j*size:], multiplesOf(g, j+5))
+		copy(shares[j*size:], multiple(j+5))
 	}
 	p := must(g.r.Parse(ctxOf(0), raw))
-	for _, chosen := range []uint64{0, 1, 77} {
-		var c number
-		c.SetUint64(chosen)
+	var zero, one number
+	for _, c := range []number{zero, *one.One(), p.challenge} {
 		solveAnnouncements(p, &c)
 		q := must(g.r.Parse(ctxOf(0), assemble(p)))
 		if right(q) {
-			t.Errorf("shares of nothing pass with the chosen challenge %d", chosen)
+			t.Error("shares of nothing pass: the challenge does not depend on the announcements")
 		}
 		q.challenge = c
 		if !right(q) {
-			t.Errorf("the forger's equations do not hold with the chosen challenge %d", chosen)
+			t.Error("the forger's equations do not hold")
 		}
+	}
+	// With everything else fixed, the shares follow.
+	p = must(g.r.Parse(ctxOf(0), g.deal(0, 1).raw))
+	for j := range p.toX {
+		must(0, decodePoint(&p.toX[j], multiple(j+5)))
+	}
+	p = must(g.r.Parse(ctxOf(0), assemble(p)))
+	honest := must(g.r.Parse(ctxOf(0), g.deal(0, 1).raw))
+	solveShares(p, honest)
+	q := must(g.r.Parse(ctxOf(0), assemble(p)))
+	if right(q) {
+		t.Error("shares of nothing pass: the challenge does not depend on the shares")
+	}
+	q.challenge = p.challenge
+	if !right(q) {
+		t.Error("the forger's equations do not hold")
 	}
 }
 
-func multiplesOf(_ *group, n int) []byte {
+// solveShares chooses shares that satisfy the equations for the challenge of p,
+// whose responses are made anew from the honest dealing's.
+func solveShares(p, honest *Parsed) {
+	var inverse number
+	inverse.Invert(&p.challenge)
+	g := newGroup(4, 1)
+	src := must(newSource(g.keys[0], stream(1)))
+	secret := secretPoly(honest, &src)
+	for j := range p.shares {
+		value := evaluate(secret, j)
+		// v_j = r_j + c·p(j) of the honest dealing; A_j stays.
+		var v, w number
+		v.Add(&honest.responses[j], w.Mul(&honest.challenge, &value))
+		p.responses[j].Sub(&v, w.Mul(&p.challenge, &value))
+		var x point
+		x.Mul(&p.to.points[j], &p.responses[j])
+		p.shares[j].Mul(x.Sub(&p.toX[j], &x), &inverse)
+	}
+}
+
+// multiple is the encoding of n·G.
+func multiple(n int) []byte {
 	var s number
 	s.SetUint64(uint64(n))
 	b := encode(curve.NewRistrettoPoint().MulBasepoint(tableG, &s))
@@ -130,6 +167,17 @@ func TestForgedBase(t *testing.T) {
 	if left.Equal(toS) != 1 {
 		t.Error("the forgery does not work where it should")
 	}
+	// Ours, for the challenge that the right share would have: with its coefficient
+	// e, toS = r·e·S + c·e·Y.
+	e := honest.folding[0]
+	statement := g.r.opening(tagOpening, &Binding{9}, 2, of, honest.raw[:size])
+	statement.Write(appendPoint(appendPoint(nil, toG), toS))
+	c = statement.challenge()
+	r.Sub(&v, r.Mul(&c, &x))
+	inverse.Invert(inverse.Mul(&r, &e))
+	forged.Mul(y, c.Mul(&c, &e))
+	forged.Sub(toS, forged)
+	forged.Mul(forged, &inverse)
 	var raw Decryption
 	for _, p := range []*point{forged, toG, toS} {
 		raw = appendPoint(raw, p)
@@ -138,6 +186,11 @@ func TestForgedBase(t *testing.T) {
 	o := must(g.r.Open(Binding{9}, 2, of, raw))
 	if right(o) {
 		t.Error("a share that was chosen to fit passes")
+	}
+	o.challenge = statement.challenge()
+	o.folding[0] = e
+	if !right(o) {
+		t.Error("the forger's equations do not hold")
 	}
 }
 

@@ -65,16 +65,22 @@ func right(items ...Item) bool {
 	return len(b.Check()) == 0
 }
 
-// secret is the dealt secret by another way: the first commitment is a_0·H, and
-// the polynomial can be made again from what Deal was given.
-func secretOf(p *Parsed, key SecretKey, seed uint64) [32]byte {
-	src := must(newSource(key, stream(seed)))
+// secretPoly makes the polynomial of a dealing again from what Deal was given.
+func secretPoly(p *Parsed, src *source) (poly []number) {
 	about := append(p.ctx.Session[:], byte(p.ctx.Dealer>>8), byte(p.ctx.Dealer))
 	for _, k := range p.to.keys {
 		about = append(about, k[:]...)
 	}
-	a := src.scalar(tagPoly, about, 0)
-	return encode(curve.NewRistrettoPoint().MulBasepoint(tableG, &a))
+	for k := range p.commitments {
+		poly = append(poly, src.scalar(tagPoly, about, k))
+	}
+	return poly
+}
+
+// secretOf is the dealt secret.
+func secretOf(p *Parsed, key SecretKey, seed uint64) [32]byte {
+	src := must(newSource(key, stream(seed)))
+	return encode(curve.NewRistrettoPoint().MulBasepoint(tableG, &secretPoly(p, &src)[0]))
 }
 
 // Any t receivers recover the sum of the dealt secrets, whatever the size.
@@ -215,12 +221,10 @@ func TestEveryByteCounts(t *testing.T) {
 	g := newGroup(4, 1)
 	p := g.deal(2, 1)
 	for i := range p.raw {
-		for _, flip := range []byte{1, 0x80} {
-			raw := slices.Clone(p.raw)
-			raw[i] ^= flip
-			if q, err := g.r.Parse(p.ctx, raw); err == nil && right(q) {
-				t.Fatalf("byte %d of a dealing can change", i)
-			}
+		raw := slices.Clone(p.raw)
+		raw[i] ^= 1 << (i % 8)
+		if q, err := g.r.Parse(p.ctx, raw); err == nil && right(q) {
+			t.Fatalf("byte %d of a dealing can change", i)
 		}
 	}
 	of := []*Parsed{p, g.deal(1, 2)}
