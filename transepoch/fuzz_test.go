@@ -3,6 +3,7 @@ package transepoch
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"ios/chain"
@@ -55,27 +56,33 @@ func FuzzInput(f *testing.F) {
 	stalled.Stalled.Add(1)
 	two := *in
 	two.Old = Assignment{{1, 2}, {2, 3}, {3, 1}}
-	fuzz(f, func(raw []byte) (*Input, error) {
+	for _, in := range []*Input{in, &stalled, &two} {
+		f.Add(in.AppendTo(nil))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
 		in, err := DecodeInput(raw)
 		if err != nil {
-			return nil, err
+			return
+		}
+		if !bytes.Equal(in.AppendTo(nil), raw) {
+			t.Fatal("two encodings of one input")
 		}
 		p, err := MakePlan(in)
-		if err != nil && !errors.Is(err, ErrInput) {
-			f.Error(err)
-		}
-		if err == nil {
-			for j := range p.Shards {
-				if _, err := p.Committee(chain.ShardID(j), p.Last(chain.ShardID(j))); err != nil {
-					f.Error(err)
-				}
+		if err != nil {
+			if !errors.Is(err, ErrInput) {
+				t.Fatal(err)
 			}
-			if err := p.New.Check(); err != nil {
-				f.Error(err)
+			return
+		}
+		if err := p.New.Check(); err != nil {
+			t.Fatal(err)
+		}
+		for j := range p.Shards {
+			if seats, err := p.Committee(chain.ShardID(j), p.Last(chain.ShardID(j))); err != nil || !slices.Equal(seats, p.New[j]) {
+				t.Fatalf("the last committee of shard %d is %v (%v), want %v", j, seats, err, p.New[j])
 			}
 		}
-		return in, nil
-	}, in, &stalled, &two)
+	})
 }
 
 func TestListsOutOfOrderDoNotDecode(t *testing.T) {

@@ -91,7 +91,7 @@ func TestJoiningAgainGathersNobody(t *testing.T) {
 	}{{0, 5, 20}, {334, 0.5, 1.3}} {
 		r := rand.New(rand.NewPCG(1, 2))
 		committees, overruns := 0, 0
-		for range 60 {
+		for range 30 {
 			g := &gatherer{t: t, r: r}
 			g.at = eds.Assign(g.random(), 64, 4)
 			for v := range chain.ValidatorID(64) {
