@@ -101,7 +101,7 @@ func (w *world) corrupt(i int, seed uint64) {
 			return sim.Pass(to, old[r.IntN(len(old))])
 		case 2:
 			view := near(to) / Ranks
-			return append(sim.Pass(to, msg), sim.Parcel{To: to, Msg: &Ticket{w.config.Epoch, view, proof(view)}})
+			return append(sim.Pass(to, msg), sim.Parcel{To: to, Msg: &Ticket{w.config.Epoch, view, r.IntN(2) == 0, proof(view)}})
 		case 3:
 			round := near(to)
 			t := &Timeout{w.config.Epoch, round, w.ids[r.IntN(len(w.ids))], nil}

@@ -220,6 +220,9 @@ func TestPartition(t *testing.T) {
 	w.net.Partition(w.ids[:3], w.ids[3:])
 	w.net.RunFor(time.Minute)
 	w.ok()
+	if steps := w.net.Steps(); steps > 2500 {
+		t.Errorf("%d events in a minute in which nothing happens", steps)
+	}
 	for i := range w.ids {
 		if w.at(i).round != 0 {
 			t.Errorf("member %d went on to round %d without a quorum", i, w.at(i).round)
@@ -253,19 +256,20 @@ func TestWhoWasAwayCatchesUp(t *testing.T) {
 	}
 }
 
-// A member that restarts with nothing comes back to the round of the others, and
-// backs the same leader.
+// A member that restarts with nothing comes back to the round of the others at
+// once, and backs the same leader.
 func TestRestart(t *testing.T) {
 	w := newWorld(t, 4, 8, testCalm)
 	for i := range w.ids {
 		w.lazy[i] = true
 	}
-	w.net.RunUntil(func() bool { return w.at(0).round == 4 && w.together() }, time.Minute)
+	w.net.RunUntil(func() bool { return w.at(0).round == 13 && w.together() }, 10*time.Minute)
+	w.net.RunFor(5 * time.Second) // the others speak rarely now
 	for i := range w.ids {
 		w.net.Crash(w.ids[i])
 		w.net.RunFor(50 * time.Millisecond)
 		w.net.Restart(w.ids[i])
-		if !w.net.RunUntil(func() bool { return w.together() && w.at(i).round >= 4 }, time.Minute) {
+		if !w.net.RunUntil(func() bool { return w.together() && w.at(i).round == 13 }, 4*testDelta) {
 			t.Fatalf("%d is in round %d: %v", i, w.at(i).round, w.net.Err())
 		}
 	}
@@ -279,6 +283,102 @@ func TestRestart(t *testing.T) {
 		w.net.Restart(id)
 	}
 	w.eventually(10 * time.Second)
+}
+
+// The same within a view, in which the others sent their tickets long ago.
+func TestRestartWithinAView(t *testing.T) {
+	w := newWorld(t, 4, 17, testCalm, func(c *LotteryConfig) { c.RoundTime = time.Minute })
+	for i := range w.ids {
+		w.lazy[i] = true
+	}
+	order := w.order(0)
+	w.net.RunFor(80 * time.Second)
+	steps := w.net.Steps()
+	w.net.RunFor(20 * time.Second)
+	if n := w.net.Steps() - steps; n > 500 {
+		t.Errorf("%d events in 20 s in which nothing happens", n)
+	}
+	for _, i := range order {
+		if w.at(i).round != 1 {
+			t.Fatal("a round is not as long as it should be")
+		}
+		w.net.Crash(w.ids[i])
+		w.net.Restart(w.ids[i])
+		if !w.net.RunUntil(func() bool { return w.together() && w.at(i).round == 1 }, 4*testDelta) {
+			t.Fatalf("%d is in round %d: %v", i, w.at(i).round, w.net.Err())
+		}
+	}
+	w.ok()
+}
+
+// Fewer than three lead more than once.
+func TestFewMembers(t *testing.T) {
+	for n := 1; n <= 2; n++ {
+		w := newWorld(t, n, 18, testCalm)
+		for i := range w.ids {
+			w.lazy[i] = true
+		}
+		for round := range uint64(7) {
+			if !w.net.RunUntil(func() bool { return w.together() && w.at(0).round == round }, time.Minute) {
+				t.Fatalf("nobody leads in round %d of %d members", round, n)
+			}
+			if want := w.order(round / Ranks)[int(round%Ranks)%n]; w.at(0).leader != want {
+				t.Errorf("%d leads round %d, and %d has the ticket", w.at(0).leader, round, want)
+			}
+		}
+		w.ok()
+	}
+}
+
+// Who leaps over views judges nobody by what was before.
+func TestLeap(t *testing.T) {
+	w := newWorld(t, 4, 19, testCalm)
+	w.net.RunUntil(w.together, time.Second)
+	m := w.at(0)
+	for i := range m.peers {
+		m.peers[i].named = [Ranks]int{1, 1, 1}
+	}
+	leap := func(round uint64) {
+		for _, id := range w.ids[1:] {
+			m.Step(w.net.Now(), sm.Receive{From: id, Msg: &Timeout{Epoch: 7, Round: round, Backed: Nobody}})
+		}
+		m.Step(m.viewAt.Add(m.wait()), sm.Fire{Key: sm.TimerKey{Kind: timerChoice}})
+	}
+	leap(14)
+	if m.round != 15 || m.count != 0 {
+		t.Errorf("in round %d it excludes %d", m.round, m.count)
+	}
+	for i := range m.peers {
+		m.peers[i].named = [Ranks]int{1, 1, 1}
+	}
+	leap(17)
+	if m.round != 18 || m.count != 1 || !m.excluded[1] {
+		t.Errorf("in round %d it excludes %d", m.round, m.count)
+	}
+}
+
+// Where one member is silent and another restarts, the rest has no quorum
+// without the latter. It joins f+1 of them in what they gave up on.
+func TestRestartOfWhoIsNeeded(t *testing.T) {
+	w := newWorld(t, 4, 16, testCalm)
+	order := w.order(0)
+	w.net.Crash(w.ids[order[0]])
+	for i := range w.ids {
+		w.lazy[i] = true
+	}
+	back := w.at(order[1])
+	w.net.RunUntil(func() bool { return back.round == 4 && back.leader >= 0 }, time.Minute)
+	w.net.Crash(w.ids[order[3]])
+	w.net.RunUntil(func() bool { return back.deadline.IsZero() }, time.Minute)
+	w.net.RunFor(time.Second)
+	if back.round != 4 {
+		t.Fatal("they go on without a quorum")
+	}
+	w.net.Restart(w.ids[order[3]])
+	if !w.net.RunUntil(func() bool { return back.round == 5 && w.at(order[3]).round == 5 }, 2*time.Second) {
+		t.Fatalf("they are stuck in rounds %d and %d", back.round, w.at(order[3]).round)
+	}
+	w.ok()
 }
 
 // Work that visibly goes on gets more time, once.
@@ -356,6 +456,9 @@ func TestRoundTimesGrowAndAreBounded(t *testing.T) {
 // all proportion have no effect.
 func TestHostileMessages(t *testing.T) {
 	w := newWorld(t, 4, 12, testCalm)
+	for i := range w.ids {
+		w.lazy[i] = true
+	}
 	w.net.RunUntil(w.together, time.Second)
 	m := w.at(0)
 	good := func(i int, epoch, view uint64) *Ticket {
@@ -363,7 +466,7 @@ func TestHostileMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &Ticket{epoch, view, proof}
+		return &Ticket{epoch, view, false, proof}
 	}
 	silent := func(what string, from sm.NodeID, msg sm.Message) {
 		t.Helper()
@@ -394,6 +497,25 @@ func TestHostileMessages(t *testing.T) {
 	m.Step(w.net.Now(), sm.Receive{From: w.ids[3], Msg: &Timeout{Epoch: 7, Round: 0, Backed: Nobody, Best: []Shown{{w.ids[1], good(1, 7, 0).Proof}}}})
 	if m.peers[1].lot == nil {
 		t.Error("it does not learn a ticket that is passed on")
+	}
+	answers := 0
+	for range 100 { // nobody makes it talk
+		ask := good(1, 7, 0)
+		ask.New = true
+		for _, msg := range []sm.Message{ask, &Timeout{Epoch: 7, Round: 0, Backed: Nobody}} {
+			for _, e := range m.Step(w.net.Now().Add(testRound/2), sm.Receive{From: w.ids[1], Msg: msg}) {
+				if _, ok := e.(sm.Send); ok {
+					answers++
+				}
+			}
+		}
+	}
+	if answers == 0 || answers > 2 {
+		t.Errorf("100 questions have %d answers", answers)
+	}
+	w.net.RunUntil(func() bool { return m.view == 1 && m.leader >= 0 }, time.Minute)
+	if m.peers[1].lot == nil || m.peers[1].bad || m.peers[2].badBest {
+		t.Error("what a member did in one view is held against it in the next")
 	}
 }
 

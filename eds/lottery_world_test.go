@@ -44,7 +44,7 @@ type world struct {
 	round  uint64 // and when
 }
 
-func newWorld(t testing.TB, n int, seed uint64, faults sim.Faults) *world {
+func newWorld(t testing.TB, n int, seed uint64, faults sim.Faults, change ...func(*LotteryConfig)) *world {
 	w := &world{
 		t: t, lazy: map[int]bool{}, traits: map[int]bool{}, begin: map[int]time.Duration{}, f: cosi.Faults(n), q: cosi.Quorum(n),
 		top: map[sm.NodeID]uint64{}, views: map[sm.NodeID]uint64{}, since: map[string]time.Time{}, good: map[*lot]bool{},
@@ -59,6 +59,9 @@ func newWorld(t testing.TB, n int, seed uint64, faults sim.Faults) *world {
 		w.members = append(w.members, Member{w.ids[i], secret.Public()})
 	}
 	w.config = LotteryConfig{ChainID: chain.Hash{1}, Epoch: 7, Previous: chain.Hash{byte(seed), byte(seed >> 8), 9}, Members: w.members, Delta: testDelta, RoundTime: testRound}
+	for _, c := range change {
+		c(&w.config)
+	}
 	w.net = sim.New(sim.Config{
 		Seed: seed, Nodes: w.ids, Faults: faults, Decode: Decode, Check: w.check,
 		Factory: func(id sm.NodeID, now time.Time, _ []sm.Persist) (sm.Machine, []sm.Effect) {

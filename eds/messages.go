@@ -23,6 +23,7 @@ const Nobody chain.ValidatorID = 1<<16 - 1
 type Ticket struct {
 	Epoch uint64
 	View  uint64
+	New   bool // the sender has just begun the view, and asks where others are
 	Proof vrf.Proof
 }
 
@@ -44,7 +45,11 @@ type Timeout struct {
 func (t *Ticket) AppendTo(dst []byte) []byte {
 	dst = be.AppendUint64(append(dst, kindTicket), t.Epoch)
 	dst = be.AppendUint64(dst, t.View)
-	return append(dst, t.Proof[:]...)
+	var flag byte
+	if t.New {
+		flag = 1
+	}
+	return append(append(dst, flag), t.Proof[:]...)
 }
 
 // AppendTo appends the canonical encoding.
@@ -67,6 +72,10 @@ func Decode(raw []byte) (sm.Message, error) {
 	switch kind := r.U8(); kind {
 	case kindTicket:
 		t := &Ticket{Epoch: r.U64(), View: r.U64()}
+		flag := r.U8()
+		if t.New = flag == 1; flag > 1 {
+			r.Fail("a ticket's flag is %d, 0 or 1 is wanted", flag)
+		}
 		copy(t.Proof[:], r.Bytes(len(t.Proof)))
 		msg = t
 	case kindTimeout:

@@ -11,7 +11,7 @@ import (
 
 func samples() []sm.Message {
 	return []sm.Message{
-		&Ticket{}, &Ticket{7, 3, vrf.Proof{1, 79: 2}}, &Timeout{7, 4, Nobody, nil}, &Timeout{7, 4, 3, []Shown{{1, vrf.Proof{9}}}},
+		&Ticket{}, &Ticket{7, 3, true, vrf.Proof{1, 79: 2}}, &Timeout{7, 4, Nobody, nil}, &Timeout{7, 4, 3, []Shown{{1, vrf.Proof{9}}}},
 		&Timeout{1 << 63, 1<<64 - 1, 0, []Shown{{1, vrf.Proof{9}}, {2, vrf.Proof{8}}, {65535, vrf.Proof{}}}},
 	}
 }
@@ -31,6 +31,11 @@ func TestMessagesDecodeToThemselves(t *testing.T) {
 				t.Errorf("%T cut to %d of %d bytes is accepted", msg, n, len(raw))
 			}
 		}
+	}
+	odd := (&Ticket{}).AppendTo(nil)
+	odd[17] = 2
+	if _, err := Decode(odd); err == nil {
+		t.Error("a flag of 2 is accepted")
 	}
 	long := &Timeout{Best: make([]Shown, Ranks+1)}
 	if _, err := Decode(long.AppendTo(nil)); err == nil {

@@ -84,7 +84,7 @@ func (m *Lottery) enterView(view uint64) {
 	if proof, err := m.cfg.Secret.Prove(m.input); err == nil {
 		m.ticket.Proof = proof
 		m.learn(m.me, &proof)
-		m.sendAll(m.ticket)
+		m.sendAll(&Ticket{Epoch: m.cfg.Epoch, View: view, New: true, Proof: proof})
 	}
 	m.adopt()
 	m.emit(sm.Deliver{Value: ViewBegan{view}})

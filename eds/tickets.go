@@ -42,7 +42,8 @@ func (m *Lottery) onTicket(from int, t *Ticket) {
 		p.bad = !m.learn(from, &t.Proof)
 		m.choose()
 	}
-	if !m.now.Before(m.viewAt.Add(m.wait())) { // it came later than others
+	// Only a new one is answered, or answers would be.
+	if t.New && !m.now.Before(m.viewAt.Add(m.wait())) {
 		m.answer(from)
 	}
 }

@@ -114,6 +114,9 @@ func TestWhatStaysApart(t *testing.T) {
 		{"drp", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol, and clients verify with it"},
 		{"drp/pvss", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
 		{"transepoch", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "drp"}, "it is a protocol"},
+		{"chain/vrf", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
+		{"eds", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "internal/sim"}, "it is a protocol"},
+		{"eds/safety", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "internal/sim"}, "it is arithmetic"},
 		{"pob/byzcoin", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
 	} {
 		p, ok := all[c.pkg]
