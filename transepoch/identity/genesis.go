@@ -29,6 +29,9 @@ func CheckGenesis(g *chain.Genesis, scheme cosi.Scheme) error {
 	if g.TestNetwork {
 		return nil
 	}
+	if g.Policy.EpochLength > 0 && g.Policy.MinStake == 0 {
+		return chain.Rule(chain.ErrGenesis, "policy: min_stake of at least 1 is wanted where epochs end: without stake anybody can fill the registry")
+	}
 	if _, err := safety.Assess(safetyPlan(&g.Policy, len(g.Validators), g.Shards)); err != nil {
 		return chain.Rule(chain.ErrGenesis, "policy: %v; a test network may do without", err)
 	}

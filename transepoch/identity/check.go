@@ -1,0 +1,116 @@
+package identity
+
+import (
+	"ios/chain"
+	"ios/drp"
+)
+
+// Checker checks what bodies show by themselves, in one epoch. It takes
+// milliseconds for a registration and up to a second for an output of hundreds of
+// validators, so it works apart from the state. It is not shared between
+// goroutines.
+type Checker struct {
+	book *Book
+	seed *seed // that of the state that it came from
+}
+
+// Check checks a body of the current term and gives its Content. Members ack
+// nothing else. Self is who asks: of a seed, a member checks the dealings to its
+// own group. A fault is the author's, except for the kind chain.ErrNotReady:
+// that is an output before its seed is final here.
+func (c *Checker) Check(b *chain.Body, self chain.ValidatorID) (*Payload, error) {
+	p, err := DecodePayload(b.Payload)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Ops) == 0 {
+		return nil, chain.Rule(ErrOp, "a body without ops")
+	}
+	var seen [KindSilent + 1]int
+	for _, op := range p.Ops {
+		k := op.Kind()
+		if seen[k]++; seen[k] > 1 && (k == KindAlive || k == KindSeed || k == KindOutput) {
+			return nil, chain.Rule(chain.ErrDuplicate, "two ops of kind %v in one body", k)
+		}
+		if err := c.checkOp(op, self); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (c *Checker) checkOp(op Op, self chain.ValidatorID) error {
+	cur := c.book.current()
+	id := cur.rec.Chain
+	switch op := op.(type) {
+	case *Join:
+		return op.check(id, c.book.scheme)
+	case *Rotate:
+		return op.check(id, c.book.scheme)
+	case *Leave:
+		return checkOrder(op, id)
+	case *Resume:
+		return checkOrder(op, id)
+	case *Unbond:
+		return checkOrder(op, id)
+	case *Alive:
+		return c.epoch(op.Kind(), op.Epoch, cur.rec.Number)
+	case *Base:
+		return c.checkBase(op)
+	case *Seed:
+		if err := c.epoch(op.Kind(), op.Epoch, cur.rec.Number+1); err != nil {
+			return err
+		}
+		_, err := drp.CheckChoice(c.book.Beacon(), op.Choice, self)
+		return err
+	case *Output:
+		return c.checkOutput(op)
+	case *Silent:
+		if len(op.IDs) == 0 {
+			return chain.Rule(ErrOp, "nobody is silent")
+		}
+		return c.epoch(op.Kind(), op.Epoch, cur.rec.Number+1)
+	}
+	return chain.Rule(ErrOp, "an op of kind %v", op.Kind())
+}
+
+func (c *Checker) epoch(k Kind, got, want uint64) error {
+	if got != want {
+		return chain.Rule(ErrOp, "%v for epoch %d, %d is wanted", k, got, want)
+	}
+	return nil
+}
+
+func (c *Checker) checkBase(op *Base) error {
+	h := &op.Header
+	switch {
+	case h.Chain != c.book.params.ChainID:
+		return chain.Rule(chain.ErrWrongChain, "a base of chain %s", h.Chain.Short())
+	case h.Shard == chain.IdentityShard:
+		return chain.Rule(chain.ErrWrongShard, "a base of the identity chain; one of a shard is wanted")
+	case op.Cert.Phase != chain.Commit:
+		return chain.Rule(chain.ErrProof, "a base with a certificate of phase %d, which does not make a block final", op.Cert.Phase)
+	}
+	committee, err := c.book.Committee(h.Shard, h.Term())
+	if err != nil {
+		return err
+	}
+	return op.Cert.Verify(committee.Cosi, h, h.Hash())
+}
+
+func (c *Checker) checkOutput(op *Output) error {
+	if err := c.epoch(op.Kind(), op.Epoch, c.book.Current().Number+1); err != nil {
+		return err
+	}
+	if c.seed == nil {
+		return chain.Rule(chain.ErrNotReady, "an output for epoch %d before its seed is final here; fetch the blocks first", op.Epoch)
+	}
+	out, err := drp.Verify(c.book.Beacon(), transcript(c.seed.raw, op.Rest))
+	if err != nil {
+		return err
+	}
+	if out.Random != op.Random {
+		return chain.Rule(ErrOp, "an output of %s, its transcript gives %s", op.Random.Short(), out.Random.Short())
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package identity
+
+import (
+	"cmp"
+	"slices"
+
+	"ios/chain"
+	"ios/drp"
+)
+
+// seed is a seed that was executed. It does not change once its block is final.
+type seed struct {
+	ref    SeedRef // Block is zero until the block is final
+	raw    []byte  // the choice
+	frozen *frozen
+	groups [][]chain.ValidatorID // of the beacon, in the view
+}
+
+// frozen is what a seed has fixed of the next epoch. It does not change.
+type frozen struct {
+	members            []chain.ValidatorID // ascending
+	joined, left, shed []chain.ValidatorID // ascending
+	rotated            []rotation          // by id
+	bases              []Point
+	stalled            chain.Shards
+	hash               chain.Hash
+}
+
+// rotation is what a validator's entry becomes.
+type rotation struct {
+	id chain.ValidatorID
+	to *chain.Validator
+}
+
+// freeze decides who is in the next frozen set, with which keys, and which shards
+// the next epoch takes up.
+func (x *execution) freeze() *frozen {
+	f := &frozen{bases: slices.Clone(x.l.bases)}
+	x.choose(f)
+	for _, e := range x.l.entries {
+		if e.next != nil {
+			f.rotated = append(f.rotated, rotation{e.id, e.next})
+		}
+	}
+	cur := x.cur.rec
+	for j := range f.bases {
+		plan := x.book.era(cur.Shards[j].Plan).plan
+		shard := chain.ShardID(j)
+		if f.bases[j].Term != (chain.Term{Epoch: plan.Epoch, Batch: plan.Last(shard)}) {
+			f.stalled.Add(shard)
+		}
+	}
+	f.hash = tagged(tagFrozen, number(cur.Number+1), appendMembers(nil, x.membersOf(f)))
+	return f
+}
+
+// choose applies the bound on comings and goings. Those who asked first come or
+// go first.
+func (x *execution) choose(f *frozen) {
+	p := &x.book.genesis.Policy
+	var leave, shed, join []*entry
+	size := 0
+	for _, e := range x.l.entries {
+		switch {
+		case e.in && e.leave:
+			leave = append(leave, e)
+		case e.in && e.missed >= uint32(p.AbsentEpochs) && !e.alive:
+			shed = append(shed, e)
+		case !e.in && e.wants && !e.leave:
+			join = append(join, e)
+		}
+		if e.in {
+			size++
+		}
+	}
+	byAsking := func(a, b *entry) int { return cmp.Compare(a.asked, b.asked) }
+	slices.SortFunc(leave, byAsking)
+	slices.SortFunc(join, byAsking)
+	room := max(1, size*p.Churn/permille)
+	least := x.book.genesis.Shards
+	if !x.book.genesis.TestNetwork {
+		least *= 4
+	}
+	take := func(from []*entry, to *[]chain.ValidatorID, change int, fits func(size int) bool) {
+		for _, e := range from {
+			if room == 0 || !fits(size+change) {
+				break
+			}
+			*to = append(*to, e.id)
+			room--
+			size += change
+		}
+		slices.Sort(*to)
+	}
+	large := func(size int) bool { return size >= least }
+	take(leave, &f.left, -1, large)
+	take(shed, &f.shed, -1, large)
+	take(join, &f.joined, 1, func(size int) bool { return choiceSize(size, p.GroupSize) <= maxChoice })
+	out := func(id chain.ValidatorID) bool {
+		return slices.Contains(f.left, id) || slices.Contains(f.shed, id)
+	}
+	for _, e := range x.l.entries {
+		if e.in && !out(e.id) || slices.Contains(f.joined, e.id) {
+			f.members = append(f.members, e.id)
+		}
+	}
+}
+
+// membersOf is the next frozen set with its keys and stakes as they are now.
+func (x *execution) membersOf(f *frozen) []Member {
+	list := make([]Member, len(f.members))
+	for i, id := range f.members {
+		list[i] = Member{id, f.keysOf(x.l.entries[id])}
+	}
+	return list
+}
+
+// keysOf is a registration as it will count.
+func (f *frozen) keysOf(e *entry) chain.Validator {
+	v := e.now
+	i, ok := slices.BinarySearchFunc(f.rotated, e.id, func(r rotation, id chain.ValidatorID) int { return int(r.id) - int(id) })
+	if ok {
+		v = *f.rotated[i].to
+		v.Stake = e.now.Stake
+	}
+	return v
+}
+
+// applySeed fixes the choice, the frozen set, and which shards go on.
+func (x *execution) applySeed(op *Seed) Reason {
+	switch {
+	case x.book.genesis.Policy.EpochLength == 0:
+		return ReasonEndless
+	case op.Epoch != x.cur.rec.Number+1:
+		return ReasonEpoch
+	case x.l.seed != nil:
+		return ReasonSeeded
+	}
+	c, err := drp.DecodeChoice(op.Choice)
+	if err != nil {
+		return ReasonWrong // no quorum acks such a body
+	}
+	hash := c.Hash()
+	d := &seed{ref: SeedRef{Height: x.height, View: c.View, Choice: hash}, raw: slices.Clone(op.Choice), frozen: x.freeze()}
+	d.groups = drp.Groups(x.cur.beacon(x.book.params, &x.book.genesis.Policy), c.View)
+	x.l.seed = d
+	x.tell(chain.IdentityShard, SeedID(x.cur.rec.Chain, op.Epoch, c.View, x.cur.hash, d.frozen.hash, hash), chain.Committed)
+	return Done
+}
