@@ -35,8 +35,9 @@ type slot struct {
 type copyOf struct {
 	body    *chain.Body
 	checked bool
-	bad     bool // the check failed
-	stored  bool // its record was returned
+	bad     bool      // the check failed
+	asked   time.Time // when we had it checked
+	stored  bool      // its record was returned
 }
 
 // ackSet are the members that acked one body.
@@ -114,7 +115,7 @@ func (m *Machine) onBody(from int, b *chain.Body) {
 	if from == seat {
 		m.addAck(seat, &ref) // its author stored it before sending it
 	}
-	c := &copyOf{body: b}
+	c := &copyOf{body: b, asked: m.now}
 	switch {
 	case sl.main == nil:
 		sl.main = c
@@ -147,6 +148,7 @@ func (m *Machine) onChecked(e *Checked) {
 	}
 	delete(m.checks, e.Hash)
 	seat := m.seats[c.body.Author]
+	m.checking = max(m.now.Sub(c.asked), m.checking*7/8)
 	if e.Err != nil {
 		c.bad = true
 		ev := &Evidence{Fault: FaultBody, First: (&Body{c.body}).AppendTo(nil)}

@@ -155,6 +155,9 @@ func (c *Chain) importState(state []byte) error {
 	if err := c.make(term, rest); err != nil {
 		return err
 	}
+	if c.m.height < c.start.Height {
+		return fmt.Errorf("block %d in a term that begins above block %d", c.m.height, c.start.Height)
+	}
 	if (ended != nil) == (c.term == term) {
 		return fmt.Errorf("the ledger is in term %v, the state in term %v", c.term, term)
 	}

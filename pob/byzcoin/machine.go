@@ -33,6 +33,8 @@ type Machine struct {
 	ackOut  []chain.BodyRef        // that leave at the end of the step
 	acked   int                    // bodies that we acked and that are not final
 	pull    pull
+	// checking is how long checks of bodies take, of late.
+	checking time.Duration
 
 	// Views.
 	view     uint64 // installed

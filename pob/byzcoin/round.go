@@ -298,7 +298,7 @@ func (m *Machine) leftOut(r *round, bytes int) (seat int, number uint64, found b
 			continue
 		}
 		sl := a.slots[number]
-		if sl.insisted.IsZero() || m.now.Sub(sl.insisted) < m.backoff(m.cfg.Policy.Delta) {
+		if sl.insisted.IsZero() || m.now.Sub(sl.insisted) < m.patience() {
 			continue
 		}
 		if bytes+len(sl.main.body.Raw) <= m.cfg.Policy.MaxBlockBytes && len(r.prop.Refs) < chain.MaxRefs {

@@ -93,8 +93,13 @@ func (m *Machine) viewTimeout() time.Duration {
 	return m.cfg.Policy.ViewTimeout << min(m.fails, 4)
 }
 
-// backoff stretches the patience with bodies like the view's.
-func (m *Machine) backoff(d time.Duration) time.Duration { return d << min(m.fails, 4) }
+// patience is how long a leader has to list a body. It is stretched like the
+// view's timeout, and under load: a leader can list only what it has checked, and
+// its checks will not be faster than ours. It is our own checks that count, whose
+// length a leader does not choose, and the view's timeout bounds what they add.
+func (m *Machine) patience() time.Duration {
+	return m.cfg.Policy.Delta<<min(m.fails, 4) + min(2*m.checking, m.cfg.Policy.ViewTimeout)
+}
 
 // budget bounds what a peer may have us do in a RetryInterval.
 type budget struct {

@@ -280,7 +280,26 @@ func (m *Machine) enter(nv *NewView, base uint64, bound *Certified, content []Co
 		}
 	}
 	m.round = nil
+	m.dropAlts()
 	m.layTree()
+}
+
+// dropAlts forgets the bodies that proposals of earlier views listed against what
+// we acked, unless they are on disk: no more than the proposal of a view brings.
+func (m *Machine) dropAlts() {
+	for i := range m.authors {
+		a := &m.authors[i]
+		for n := a.final + 1; n <= a.final+uint64(m.cfg.Policy.Window); n++ {
+			if sl := a.slots[n]; sl != nil && len(sl.alts) > 0 {
+				sl.alts = slices.DeleteFunc(sl.alts, func(c *copyOf) bool {
+					if !c.stored {
+						delete(m.checks, c.body.Hash)
+					}
+					return !c.stored
+				})
+			}
+		}
+	}
 }
 
 // boundContent finds the block that a view is bound to.
