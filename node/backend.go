@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"ios/atomix"
 	"ios/chain"
@@ -12,27 +11,28 @@ import (
 	"ios/node/validator"
 )
 
-var _ api.Backend = (*Node)(nil)
-
 // Submit implements api.Backend.
-func (n *Node) Submit(ctx context.Context, raw []byte) (api.SubmitResult, error) {
-	if err := n.notReady(); err != nil {
+func (m *member) Submit(ctx context.Context, raw []byte) (api.SubmitResult, error) {
+	if err := m.notReady(); err != nil {
 		return api.SubmitResult{}, err
 	}
-	txs, err := n.net.params.DecodeTxs(raw, api.MaxSubmitTxs)
+	txs, err := m.node.net.params.DecodeTxs(raw, api.MaxSubmitTxs)
 	if err != nil {
 		return api.SubmitResult{}, err
 	}
-	s := &submitting{node: n, txs: txs, answer: make(chan validator.Answer, 1)}
+	s := &submitting{member: m, txs: txs, size: len(raw), answer: make(chan validator.Answer, 1)}
 	s.checkStatic()
 	if len(s.good) > 0 {
-		if err := n.check.put(checkJob{source: clients, size: len(raw), prepare: s.prepare, done: s.checked}, true); err != nil {
+		if m.verdicts.waiting() > checkBytes {
+			return api.SubmitResult{}, chain.Rule(chain.ErrFull, "%d MB wait for the machine already; send it again in a second", checkBytes>>20)
+		}
+		if err := m.node.check.put(checkJob{source: clients, size: len(raw), prepare: s.prepare, done: s.checked}, true); err != nil {
 			return api.SubmitResult{}, err
 		}
 		select {
 		case a := <-s.answer:
 			s.answered(ctx, a)
-		case <-n.done:
+		case <-m.done:
 			return api.SubmitResult{}, chain.Rule(api.ErrStopping, "the validator is shutting down; ask another one whether it was accepted")
 		case <-ctx.Done():
 			return api.SubmitResult{}, ctx.Err()
@@ -42,18 +42,19 @@ func (n *Node) Submit(ctx context.Context, raw []byte) (api.SubmitResult, error)
 }
 
 // notReady says why nothing can be submitted now.
-func (n *Node) notReady() error {
-	switch phase, reason := n.view.phaseAndReason(); phase {
+func (m *member) notReady() error {
+	switch phase, reason := m.view.phaseAndReason(); phase {
 	case api.PhaseReady, api.PhaseStalled: // what is held by a quorum survives a stall
 		return nil
 	default:
-		return chain.Rule(chain.ErrNotReady, "the validator is %s: %s; use another one of shard %d", phase, reason, n.net.shard)
+		return chain.Rule(chain.ErrNotReady, "the validator is %s: %s; use another one of shard %d", phase, reason, m.chain)
 	}
 }
 
 // submitting is one call of Submit.
 type submitting struct {
-	node    *Node
+	member  *member
+	size    int // bytes of txs
 	txs     []chain.Tx
 	good    []int // places of those that are not refused so far
 	signer  []int // for each signature in the batch, the place of its transaction
@@ -70,14 +71,15 @@ func (s *submitting) refuse(i int, err error) {
 }
 
 func (s *submitting) checkStatic() {
-	w := s.node.net
+	m := s.member
+	p := m.node.net.params
 	s.good = make([]int, 0, len(s.txs))
 	for i := range s.txs {
 		t := &s.txs[i]
-		err := w.params.CheckTx(t, firstEpoch)
+		err := p.CheckTx(t, firstEpoch)
 		if err == nil {
-			if in := w.params.InputShards(t); !in.Has(w.shard) {
-				err = chain.Rule(chain.ErrWrongShard, "no input is in shard %d; submit it where its inputs are", w.shard)
+			if in := p.InputShards(t); !in.Has(m.chain) {
+				err = chain.Rule(chain.ErrWrongShard, "no input is in shard %d; submit it where its inputs are", m.chain)
 			}
 		}
 		if err != nil {
@@ -126,25 +128,25 @@ func (s *submitting) checked(bad []int, _ error) {
 			txs[j] = s.txs[i]
 		}
 	}
-	s.node.view.batch.Load().add(validator.Submit{Txs: txs, Tag: s.answer})
+	s.member.verdicts.add(validator.Submit{Txs: txs, Tag: s.answer}, s.size)
 }
 
 // Carry implements api.Backend.
-func (n *Node) Carry(ctx context.Context, raw []byte) error {
-	if err := n.notReady(); err != nil {
+func (m *member) Carry(ctx context.Context, raw []byte) error {
+	if err := m.notReady(); err != nil {
 		return err
 	}
-	b, err := n.net.params.DecodeBundle(raw)
+	b, err := m.node.net.params.DecodeBundle(raw)
 	if err != nil {
 		return err
 	}
 	checked := make(chan error, 1)
-	if err := n.check.put(n.bundleJob(b, clients, func(err error) { checked <- err }), true); err != nil {
+	if err := m.node.check.put(m.bundleJob(b, clients, func(err error) { checked <- err }), true); err != nil {
 		return err
 	}
 	select {
 	case err = <-checked:
-	case <-n.done:
+	case <-m.done:
 		return chain.Rule(api.ErrStopping, "the validator is shutting down")
 	case <-ctx.Done():
 		return ctx.Err()
@@ -152,7 +154,7 @@ func (n *Node) Carry(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	n.post(atomix.CarryIn{Bundle: b})
+	m.post(atomix.CarryIn{Bundle: b})
 	return nil
 }
 
@@ -170,11 +172,11 @@ func kinds(err error) error {
 }
 
 // at checks that a height is final here.
-func (n *Node) at(height uint64) error {
-	if !n.view.serving() {
-		return chain.Rule(chain.ErrNotReady, "the validator is %s; see its status", n.view.phase())
+func (m *member) at(height uint64) error {
+	if !m.view.serving() {
+		return chain.Rule(chain.ErrNotReady, "the validator is %s; see its status", m.view.phase())
 	}
-	switch tip := n.disk.tip.Load(); {
+	switch tip := m.disk.tip.Load(); {
 	case height == 0:
 		return chain.Rule(api.ErrNotFound, "blocks begin at height 1")
 	case height > tip:
@@ -184,24 +186,24 @@ func (n *Node) at(height uint64) error {
 }
 
 // Block implements api.Backend.
-func (n *Node) Block(_ context.Context, height uint64) ([]byte, error) {
-	if err := n.at(height); err != nil {
+func (m *member) Block(_ context.Context, height uint64) ([]byte, error) {
+	if err := m.at(height); err != nil {
 		return nil, err
 	}
-	_, raw, err := n.disk.block(height)
+	_, raw, err := m.disk.block(height)
 	return raw, kinds(err)
 }
 
 // BlockEvent implements api.Backend.
-func (n *Node) BlockEvent(_ context.Context, height uint64) (*api.BlockEvent, error) {
-	if err := n.at(height); err != nil {
+func (m *member) BlockEvent(_ context.Context, height uint64) (*api.BlockEvent, error) {
+	if err := m.at(height); err != nil {
 		return nil, err
 	}
-	b, _, err := n.disk.block(height)
+	b, _, err := m.disk.block(height)
 	if err != nil {
 		return nil, kinds(err)
 	}
-	o, err := n.disk.outcomes(height)
+	o, err := m.outcomes(height)
 	if err != nil {
 		return nil, kinds(err)
 	}
@@ -213,12 +215,4 @@ func (n *Node) BlockEvent(_ context.Context, height uint64) (*api.BlockEvent, er
 		ev.Skipped = ev.Skipped.Append(s.ID, byte(s.Reason))
 	}
 	return ev, nil
-}
-
-// Ready implements api.Backend.
-func (n *Node) Ready() []string {
-	if phase, reason := n.view.phaseAndReason(); phase != api.PhaseReady {
-		return []string{fmt.Sprintf("%s: %s", phase, reason)}
-	}
-	return nil
 }

@@ -45,8 +45,8 @@ func signed(n int, bad ...int) func(*checkWork) error {
 	}
 }
 
-// verdicts runs jobs in one round and gives what each heard.
-func verdicts(c *checker, jobs ...checkJob) [][]int {
+// heardBy runs jobs in one round and gives what each heard.
+func heardBy(c *checker, jobs ...checkJob) [][]int {
 	heard := make([][]int, len(jobs))
 	for i := range jobs {
 		jobs[i].done = func(bad []int, err error) {
@@ -62,7 +62,7 @@ func verdicts(c *checker, jobs ...checkJob) [][]int {
 
 func TestABadSignatureIsChargedToItsSender(t *testing.T) {
 	c := newChecker(nil)
-	heard := verdicts(c,
+	heard := heardBy(c,
 		checkJob{source: "a", prepare: signed(5)},
 		checkJob{source: "b", prepare: signed(5, 1, 4)},
 		checkJob{source: "a", prepare: signed(3)},
@@ -79,7 +79,7 @@ func TestABadSignatureIsChargedToItsSender(t *testing.T) {
 		t.Error("the wrong one is under suspicion")
 	}
 	before := c.batches
-	verdicts(c, checkJob{source: "a", prepare: signed(5)}, checkJob{source: "b", prepare: signed(5, 2)}, checkJob{source: "a", prepare: signed(5)})
+	heardBy(c, checkJob{source: "a", prepare: signed(5)}, checkJob{source: "b", prepare: signed(5, 2)}, checkJob{source: "a", prepare: signed(5)})
 	if got := c.batches - before; got != 2 {
 		t.Errorf("%d batches, want 2: the suspect's alone, the others' together", got)
 	}
@@ -130,7 +130,7 @@ func TestABadClientDoesNotSlowTheOthers(t *testing.T) {
 		}
 		jobs = append(jobs, checkJob{source: "a", prepare: one}, checkJob{source: "b", prepare: one})
 		before := c.batches
-		heard := verdicts(c, jobs...)
+		heard := heardBy(c, jobs...)
 		for i, j := range jobs {
 			w := checkWork{}
 			if err := j.prepare(&w); err != nil {

@@ -10,14 +10,14 @@ import (
 )
 
 // Coins implements api.Backend.
-func (n *Node) Coins(ctx context.Context, owner chain.Address, after *chain.OutPoint, max int) (page api.CoinsPage, err error) {
-	if s := owner.Shard(n.net.params.Shards); s != n.net.shard {
-		return page, chain.Rule(chain.ErrWrongShard, "the address lives in shard %d, this is shard %d", s, n.net.shard)
+func (m *member) Coins(ctx context.Context, owner chain.Address, after *chain.OutPoint, max int) (page api.CoinsPage, err error) {
+	if s := owner.Shard(m.node.net.params.Shards); s != m.chain {
+		return page, chain.Rule(chain.ErrWrongShard, "the address lives in shard %d, this is shard %d", s, m.chain)
 	}
-	err = n.scans.do(ctx, n.done, func() (took time.Duration, err error) {
-		err = n.ask(ctx, func() {
+	err = m.scans.do(ctx, m.done, func() (took time.Duration, err error) {
+		err = m.ask(ctx, func() {
 			began := time.Now()
-			s := n.core.State()
+			s := m.core.State()
 			page.Height = s.Height()
 			list, more := s.Owned(owner, after, max)
 			page.Done = !more

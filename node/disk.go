@@ -4,19 +4,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"ios/chain"
 	"ios/chain/store"
-	"ios/node/validator"
 	"ios/pob/byzcoin"
 )
 
-// disk is a validator's data directory: the log, and what is derived from it.
+// disk is a chain's data directory: the log, and what is derived from it.
 type disk struct {
 	dir   string
 	log   *store.Log
@@ -27,6 +26,8 @@ type disk struct {
 	entries chan indexEntry
 	indexed sync.WaitGroup
 	closing chan struct{}
+	// recorded reads a record that tells what a final block did, see [owner].
+	recorded func(store.Record) (uint64, func() ([]chain.TxID, error))
 	// unindexed is told why the indexes take no more, and nil when they do again.
 	unindexed func(error)
 	tip       atomic.Uint64 // height up to which blocks and outcomes can be read
@@ -43,15 +44,22 @@ const (
 	indexRetry = time.Second
 )
 
-// openDisk opens a data directory. The functions are told why the log and the
-// indexes take no more, and nil when they do again.
-func openDisk(dir string, unlogged, unindexed func(error)) (d *disk, err error) {
-	d = &disk{dir: dir, entries: make(chan indexEntry, indexQueue), closing: make(chan struct{}), unindexed: unindexed}
+// openDisk opens a data directory. The last two functions are told why the log
+// and the indexes take no more, and nil when they do again.
+func openDisk(dir string, recorded func(store.Record) (uint64, func() ([]chain.TxID, error)), unlogged, unindexed func(error)) (d *disk, err error) {
+	d = &disk{
+		dir: dir, entries: make(chan indexEntry, indexQueue), closing: make(chan struct{}),
+		recorded: recorded, unindexed: unindexed,
+	}
 	defer func() {
 		if err != nil {
 			d.closeFiles()
+			d = nil
 		}
 	}()
+	if err = os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the chain's directory: %w", err)
+	}
 	if d.snaps, err = store.OpenSnapshots(subdir(dir, "snap"), nil); err != nil {
 		return nil, err
 	}
@@ -104,19 +112,20 @@ func (d *disk) append(records []store.Record, after func()) {
 		}
 		after()
 		for i, off := range offsets {
-			if indexable(records[i].Kind) {
+			if d.indexable(records[i]) {
 				d.entries <- indexEntry{off, records[i]}
 			}
 		}
 	}})
 }
 
-func indexable(kind byte) bool {
-	switch kind {
-	case byzcoin.RecordBody, byzcoin.RecordPulled, byzcoin.RecordFinal, validator.RecordOutcomes:
+func (d *disk) indexable(r store.Record) bool {
+	switch r.Kind {
+	case byzcoin.RecordBody, byzcoin.RecordPulled, byzcoin.RecordFinal:
 		return true
 	}
-	return false
+	height, _ := d.recorded(r)
+	return height > 0
 }
 
 func (d *disk) runIndexer() {
@@ -162,10 +171,12 @@ func (d *disk) enter(e indexEntry) (err error) {
 		if b, e2 := chain.DecodeBlock(raw); e2 == nil {
 			err = d.index.PutHeader(b.Header.Height, e.off, b.Header.AppendTo(nil))
 		}
-	case validator.RecordOutcomes:
-		if o, e2 := validator.DecodeOutcomes(raw); e2 == nil {
-			if err = store.AddBlock(d.ids, o.Height, recordedIDs(o.Tree)); err == nil {
-				d.tip.Store(o.Height)
+	default:
+		if height, list := d.recorded(e.record); height > 0 {
+			if ids, e2 := list(); e2 == nil {
+				if err = store.AddBlock(d.ids, height, ids); err == nil {
+					d.tip.Store(height)
+				}
 			}
 		}
 	}
@@ -173,21 +184,6 @@ func (d *disk) enter(e indexEntry) (err error) {
 		d.index.Advance(e.off)
 	}
 	return err
-}
-
-// recordedIDs are the transactions in a tree, each at least once.
-func recordedIDs(tree chain.OutcomeTree) []chain.TxID {
-	n := 0
-	for i := range tree {
-		n += len(tree[i].Entries)
-	}
-	ids := make([]chain.TxID, 0, n)
-	for i := range tree {
-		for j := range tree[i].Entries {
-			ids = append(ids, tree[i].Entries[j].ID)
-		}
-	}
-	return ids
 }
 
 // bodyKey is the index's name for a body, read from its encoding.
@@ -243,8 +239,9 @@ func (d *disk) body(term chain.Term, ref chain.BodyRef) (*chain.Body, error) {
 // errFound ends a scan.
 var errFound = errors.New("found")
 
-// outcomes reads what a block came to: the record soon behind the block's own.
-func (d *disk) outcomes(height uint64) (o *validator.Outcomes, err error) {
+// told reads the record of what a block did, which lies soon behind the block's
+// own.
+func (d *disk) told(height uint64) (raw []byte, err error) {
 	off, _, err := d.index.Header(height)
 	if err != nil {
 		return nil, err
@@ -255,33 +252,17 @@ func (d *disk) outcomes(height uint64) (o *validator.Outcomes, err error) {
 		if seen++; seen > near {
 			return fmt.Errorf("the outcomes of block %d: %w", height, store.ErrNotFound)
 		}
-		if rec.Kind != validator.RecordOutcomes || validator.OutcomesHeight(rec.Data) != height {
+		if h, _ := d.recorded(rec); h != height {
 			return nil
 		}
-		var err error
-		if o, err = validator.DecodeOutcomes(rec.Data); err != nil {
-			return err
-		}
+		raw = slices.Clone(rec.Data)
 		return errFound
 	})
 	switch {
 	case errors.Is(err, errFound):
-		return o, nil
+		return raw, nil
 	case err == nil:
 		err = fmt.Errorf("the outcomes of block %d: %w", height, store.ErrNotFound)
 	}
 	return nil, err
-}
-
-// size is how many bytes the directory takes.
-func (d *disk) size() (bytes uint64) {
-	filepath.WalkDir(d.dir, func(_ string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			if info, err := e.Info(); err == nil {
-				bytes += uint64(info.Size())
-			}
-		}
-		return nil
-	})
-	return bytes
 }

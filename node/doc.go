@@ -1,13 +1,24 @@
-// Package node runs one validator: it gives the pure machine of package
-// validator a transport, a disk, a clock and clients.
+// Package node runs one validator: it gives the pure machines of its chains a
+// transport, a disk, a clock and clients.
+//
+// # Chains
+//
+// A validator takes part in the chain of a shard, in two for a while when it
+// changes from one to another, and may take part in others. Each chain has a
+// runner: a machine with its loop, its timers, its log and its indexes in a
+// directory of its own. What the chain is about is its owner's business: a member
+// is the owner of a shard's. The [Node] has what all chains share: keys, the
+// transport, the checker of signatures, and the client API. On the wire each
+// message begins with the chain that it is for.
 //
 // # Goroutines
 //
-// The loop owns the machine: it feeds it events, one at a time, and carries out
-// the effects. What takes long happens elsewhere and comes back as an event: the
-// checker verifies signatures in batches, the log makes records durable and then
-// lets the sends behind them go, the reader fetches old blocks for others. The
-// loop waits for none of them, except for the log when its queue is full.
+// A runner's loop owns the machine: it feeds it events, one at a time, and carries
+// out the effects. What takes long happens elsewhere and comes back as an event:
+// the checker verifies the signatures of all chains in batches, the log makes
+// records durable and then lets the sends behind them go, the reader fetches old
+// blocks for others. The loop waits for none of them, except for the log when its
+// queue is full, and none of them waits for a loop.
 //
 // # Start
 //

@@ -47,7 +47,7 @@ const doubtPatience = 500 * time.Millisecond
 func (s *submitting) answered(ctx context.Context, a validator.Answer) {
 	doubts := s.doubtful(s.good, a)
 	for len(doubts) > 0 {
-		moved := s.node.view.nextFinal()
+		moved := s.member.view.nextFinal()
 		if !s.resolve(ctx, doubts) {
 			return
 		}
@@ -79,7 +79,7 @@ func (s *submitting) answered(ctx context.Context, a validator.Answer) {
 		select {
 		case <-moved:
 		case <-time.After(doubtPatience):
-		case <-s.node.done:
+		case <-s.member.done:
 			s.giveUp(doubts)
 			return
 		case <-ctx.Done():
@@ -117,11 +117,11 @@ func (s *submitting) submitAgain(ctx context.Context, places []int) (doubts []do
 		txs[i] = s.txs[place]
 	}
 	answer := make(chan validator.Answer, 1) // the first one may be answered late
-	s.node.post(validator.Submit{Txs: txs, Tag: answer})
+	s.member.post(validator.Submit{Txs: txs, Tag: answer})
 	select {
 	case a := <-answer:
 		return s.doubtful(places, a), true
-	case <-s.node.done:
+	case <-s.member.done:
 	case <-ctx.Done():
 	}
 	for _, place := range places {
@@ -133,19 +133,19 @@ func (s *submitting) submitAgain(ctx context.Context, places []int) (doubts []do
 // resolve gives each doubt its verdict. The machine is asked once for all. It is
 // false, and has answered them, when that cannot be done.
 func (s *submitting) resolve(ctx context.Context, doubts []doubt) bool {
-	n := s.node
+	m := s.member
 	var height uint64
-	err := n.ask(ctx, func() {
-		st := n.core.State()
+	err := m.ask(ctx, func() {
+		st := m.core.State()
 		height = st.Height()
 		final := st.Final()
 		for i := range doubts {
-			n.judge(&doubts[i], &s.txs[doubts[i].place], st, final)
+			m.judge(&doubts[i], &s.txs[doubts[i].place], st, final)
 		}
 	})
 	searched := slices.ContainsFunc(doubts, func(d doubt) bool { return d.verdict == search })
 	if err == nil && searched {
-		err = n.indexed(ctx, height)
+		err = m.indexed(ctx, height)
 	}
 	if err != nil {
 		s.giveUp(doubts)
@@ -153,7 +153,7 @@ func (s *submitting) resolve(ctx context.Context, doubts []doubt) bool {
 	}
 	for i := range doubts {
 		if d := &doubts[i]; d.verdict == search {
-			n.search(d, s.txs[d.place].ID, height)
+			m.search(d, s.txs[d.place].ID, height)
 		}
 	}
 	return true
@@ -161,7 +161,7 @@ func (s *submitting) resolve(ctx context.Context, doubts []doubt) bool {
 
 // judge compares what the last final block says of a transaction with what the
 // open execution says. It runs in the loop.
-func (n *Node) judge(d *doubt, t *chain.Tx, st *atomix.State, final atomix.Final) {
+func (m *member) judge(d *doubt, t *chain.Tx, st *atomix.State, final atomix.Final) {
 	d.sources = d.sources[:0]
 	was, is := final.Validate(t, firstEpoch), st.Validate(t, firstEpoch)
 	switch {
@@ -175,7 +175,7 @@ func (n *Node) judge(d *doubt, t *chain.Tx, st *atomix.State, final atomix.Final
 		d.verdict, d.err = search, was
 		for i := range t.Inputs {
 			in := &t.Inputs[i]
-			if in.Owner.Shard(n.net.params.Shards) == n.net.shard && final.Gone(in) {
+			if in.Owner.Shard(m.node.net.params.Shards) == m.chain && final.Gone(in) {
 				status, cross := st.Status(in.Tx)
 				d.sources = append(d.sources, source{in, status, cross})
 			}
@@ -192,14 +192,14 @@ func (n *Node) judge(d *doubt, t *chain.Tx, st *atomix.State, final atomix.Final
 // search finds out from the indexes, which have all up to the height, why an
 // input is gone: because the transaction itself took it, or another one. A client
 // is told that a coin is spent only if that holds for all times.
-func (n *Node) search(d *doubt, id chain.TxID, height uint64) {
-	if heights, err := n.disk.ids.Find(id); err == nil && len(heights) > 0 {
+func (m *member) search(d *doubt, id chain.TxID, height uint64) {
+	if heights, err := m.disk.ids.Find(id); err == nil && len(heights) > 0 {
 		d.verdict = accept
 		return
 	}
 	d.verdict = refuse
 	for _, src := range d.sources {
-		if n.existed(src, height) {
+		if m.existed(src, height) {
 			d.err = chain.Rule(chain.ErrSpent, "output %d of %s was spent; choose other coins", src.in.Index, src.in.Tx.Short())
 			return
 		}
@@ -208,8 +208,8 @@ func (n *Node) search(d *doubt, id chain.TxID, height uint64) {
 
 // existed reports whether the outputs of an input's transaction were here at the
 // height. What comes from another shard is recorded before it is committed.
-func (n *Node) existed(src source, height uint64) bool {
-	heights, err := n.disk.ids.Find(src.in.Tx)
+func (m *member) existed(src source, height uint64) bool {
+	heights, err := m.disk.ids.Find(src.in.Tx)
 	if err != nil || len(heights) == 0 || heights[0] > height {
 		return false
 	}
@@ -218,11 +218,11 @@ func (n *Node) existed(src source, height uint64) bool {
 
 // indexed waits until all that is final up to a height is in the indexes, which
 // follow the machine within milliseconds.
-func (n *Node) indexed(ctx context.Context, height uint64) error {
-	for n.disk.tip.Load() < height {
+func (m *member) indexed(ctx context.Context, height uint64) error {
+	for m.disk.tip.Load() < height {
 		select {
 		case <-time.After(5 * time.Millisecond):
-		case <-n.done:
+		case <-m.done:
 			return errStopping
 		case <-ctx.Done():
 			return ctx.Err()

@@ -12,7 +12,7 @@ import (
 
 // execute opens an execution of transactions at a node, as a block does that may
 // never become final.
-func (r *rig) execute(n *Node, txs ...*chain.Tx) {
+func (r *rig) execute(n *member, txs ...*chain.Tx) {
 	r.t.Helper()
 	var raw [][]byte
 	for _, t := range txs {
@@ -20,14 +20,14 @@ func (r *rig) execute(n *Node, txs ...*chain.Tx) {
 	}
 	if err := n.ask(r.t.Context(), func() {
 		s := n.core.State()
-		h := chain.Header{Chain: r.params.ChainID, Shard: n.net.shard, Epoch: firstEpoch, Height: s.Height() + 1}
+		h := chain.Header{Chain: r.params.ChainID, Shard: n.chain, Epoch: firstEpoch, Height: s.Height() + 1}
 		s.Execute(&h, []*chain.Body{{Payload: chain.PayloadOf(raw, nil)}})
 	}); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *rig) revert(n *Node) {
+func (r *rig) revert(n *member) {
 	r.t.Helper()
 	if err := n.ask(r.t.Context(), func() { n.core.State().Revert() }); err != nil {
 		r.t.Fatal(err)
@@ -35,7 +35,7 @@ func (r *rig) revert(n *Node) {
 }
 
 // submitting begins a submission, and is sure that it is not answered for a while.
-func (r *rig) submitting(n *Node, txs ...*chain.Tx) <-chan api.SubmitResult {
+func (r *rig) submitting(n *member, txs ...*chain.Tx) <-chan api.SubmitResult {
 	r.t.Helper()
 	result := make(chan api.SubmitResult, 1)
 	var raw []byte
@@ -63,7 +63,7 @@ func (r *rig) spendable() []chain.Input {
 	tx := r.pay(r.coins(0, 1), 0)
 	r.submit(r.at(0), tx)
 	for _, n := range r.nodes {
-		r.becomes(n.node, tx.ID, api.StateCommitted)
+		r.becomes(n.node.newest(), tx.ID, api.StateCommitted)
 	}
 	return []chain.Input{{OutPoint: chain.OutPoint{Tx: tx.ID, Index: 1}, Owner: tx.Inputs[0].Owner, Amount: tx.Outputs[1].Amount}}
 }
@@ -81,7 +81,7 @@ func TestAPaymentInABlockThatIsGivenUpIsNotAccepted(t *testing.T) {
 		t.Fatalf("%+v", res)
 	}
 	for _, node := range r.nodes {
-		r.becomes(node.node, tx.ID, api.StateCommitted)
+		r.becomes(node.node.newest(), tx.ID, api.StateCommitted)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestACoinInABlockThatIsGivenUpIsNotSpent(t *testing.T) {
 // When the block is final, all is told as it is, at once.
 func TestDoubtsEndWithTheBlock(t *testing.T) {
 	r := newRig(t, 1, 4)
-	n, other := r.nodes[0].node, r.nodes[1].node
+	n, other := r.member(0), r.member(1)
 	coin := r.spendable()
 	tx, rival := r.pay(coin, 0, 0), r.pay(coin, 0)
 	r.execute(n, tx)
@@ -122,7 +122,7 @@ func TestDoubtsAreBoundedByTheRequest(t *testing.T) {
 	n := r.at(0)
 	coins := r.coins(0, 2)
 	tx, good := r.pay(coins[:1], 0), r.pay(coins[1:], 0)
-	s := &submitting{node: n, txs: []chain.Tx{*tx, *good}, good: []int{0, 1}}
+	s := &submitting{member: n, txs: []chain.Tx{*tx, *good}, good: []int{0, 1}}
 	r.execute(n, tx)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

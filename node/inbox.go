@@ -1,15 +1,13 @@
 package node
 
 import (
-	"fmt"
 	"sync"
-	"time"
 
 	"ios/chain"
 	"ios/internal/sm"
 )
 
-// Bounds of what one peer may send.
+// Bounds of what may wait of one peer.
 const (
 	// inboxBytes is how much of one peer may wait for the loop. A peer that sends
 	// more is read no further until the loop has caught up, so that it slows down
@@ -17,12 +15,6 @@ const (
 	inboxBytes = 8 << 20
 	// inboxOverhead is what a message costs besides its bytes.
 	inboxOverhead = 512
-	// inboxRate is how many messages a peer may send in a second on average. The
-	// protocols need a few hundred; with thousands nothing else would get done.
-	inboxRate = 4096
-	// inboxBurst is how many may come at once: what gathers in a transport's
-	// queue for a process that was stopped for a while, twice.
-	inboxBurst = 1 << 15
 )
 
 // inbound is a message on its way to the machine.
@@ -32,7 +24,7 @@ type inbound struct {
 	cut  int // how often its sender had been cut off when it came
 }
 
-// inbox accounts for what waits for the loop, by peer.
+// inbox accounts for what waits for a chain's loop, by peer.
 type inbox struct {
 	mu     sync.Mutex
 	room   *sync.Cond
@@ -41,9 +33,7 @@ type inbox struct {
 }
 
 type inboxPeer struct {
-	waiting int     // bytes, overhead included
-	tokens  float64 // messages that it may still send now
-	filled  time.Time
+	waiting int // bytes, overhead included
 	cut     int // how often it was cut off
 }
 
@@ -58,30 +48,13 @@ func newInbox() *inbox {
 func (b *inbox) peer(id chain.ValidatorID) *inboxPeer {
 	p := b.peers[id]
 	if p == nil {
-		p = &inboxPeer{tokens: inboxBurst}
+		p = new(inboxPeer)
 		b.peers[id] = p
 	}
 	return p
 }
 
-// count counts a message, before anything is done with it. An error says that
-// its sender floods us.
-func (b *inbox) count(from chain.ValidatorID, now time.Time) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := b.peer(from)
-	if !p.filled.IsZero() {
-		p.tokens = min(inboxBurst, p.tokens+now.Sub(p.filled).Seconds()*inboxRate)
-	}
-	p.filled = now
-	if p.tokens < 1 {
-		return fmt.Errorf("sends far more than the %d messages a second that are allowed", inboxRate)
-	}
-	p.tokens--
-	return nil
-}
-
-// take waits until the peer has room, and is false when the node stops.
+// take waits until the peer has room, and is false when the chain stops.
 func (b *inbox) take(from chain.ValidatorID, msg sm.Message, size int) (inbound, bool) {
 	size += inboxOverhead
 	b.mu.Lock()

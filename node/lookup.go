@@ -28,46 +28,46 @@ type known struct {
 	height  uint64 // of the state that was asked
 }
 
-func (n *Node) known(ctx context.Context, id chain.TxID) (k known, err error) {
-	err = n.ask(ctx, func() {
-		k.pending = n.core.Pending(id)
-		k.tx, _ = n.core.State().OpenTx(id)
-		k.status, k.cross = n.core.State().Status(id)
-		k.height = n.core.State().Height()
+func (m *member) known(ctx context.Context, id chain.TxID) (k known, err error) {
+	err = m.ask(ctx, func() {
+		k.pending = m.core.Pending(id)
+		k.tx, _ = m.core.State().OpenTx(id)
+		k.status, k.cross = m.core.State().Status(id)
+		k.height = m.core.State().Height()
 	})
 	if err == nil && !k.pending && !k.cross {
 		// If it is recorded, only the indexes tell.
-		err = n.indexed(ctx, k.height)
+		err = m.indexed(ctx, k.height)
 	}
 	return k, err
 }
 
 // heights are the blocks that may have recorded the transaction, the best first.
-func (n *Node) heights(k known, id chain.TxID) ([]uint64, error) {
+func (m *member) heights(k known, id chain.TxID) ([]uint64, error) {
 	if k.cross {
 		if k.status.Closed != 0 && k.status.Closed != k.status.Told {
 			return []uint64{k.status.Closed, k.status.Told}, nil
 		}
 		return []uint64{k.status.Told}, nil
 	}
-	return n.disk.ids.Find(id)
+	return m.disk.ids.Find(id)
 }
 
 // find reads where the transaction was recorded; nil if it was not.
-func (n *Node) find(k known, id chain.TxID) (*place, error) {
-	heights, err := n.heights(k, id)
+func (m *member) find(k known, id chain.TxID) (*place, error) {
+	heights, err := m.heights(k, id)
 	if err != nil {
 		return nil, kinds(err)
 	}
 	for _, h := range heights {
-		if h > n.disk.tip.Load() {
+		if h > m.disk.tip.Load() {
 			continue // final, and about to be on disk
 		}
-		b, _, err := n.disk.block(h)
+		b, _, err := m.disk.block(h)
 		if err != nil {
 			return nil, kinds(err)
 		}
-		o, err := n.disk.outcomes(h)
+		o, err := m.outcomes(h)
 		if err != nil {
 			return nil, kinds(err)
 		}
@@ -79,12 +79,12 @@ func (n *Node) find(k known, id chain.TxID) (*place, error) {
 }
 
 // Outcome implements api.Backend.
-func (n *Node) Outcome(ctx context.Context, id chain.TxID, proof bool) (out api.Outcome, err error) {
-	k, err := n.known(ctx, id)
+func (m *member) Outcome(ctx context.Context, id chain.TxID, proof bool) (out api.Outcome, err error) {
+	k, err := m.known(ctx, id)
 	if err != nil {
 		return out, err
 	}
-	p, err := n.find(k, id)
+	p, err := m.find(k, id)
 	if err != nil {
 		return out, err
 	}
@@ -104,14 +104,14 @@ func (n *Node) Outcome(ctx context.Context, id chain.TxID, proof bool) (out api.
 	case k.pending, k.cross:
 		out.State = api.StatePending
 	default:
-		s, ok := n.skipped.find(id)
+		s, ok := m.skipped.find(id)
 		if !ok {
 			return out, nil
 		}
 		out.State, out.Height, out.Reason = api.StateSkipped, s.height, s.reason.Text()
 	}
-	if t, err := n.tx(k, p, id); err == nil && t != nil {
-		in := n.net.params.Involved(t)
+	if t, err := m.tx(k, p, id); err == nil && t != nil {
+		in := m.node.net.params.Involved(t)
 		out.Involved = in.List()
 	}
 	return out, nil
@@ -119,7 +119,7 @@ func (n *Node) Outcome(ctx context.Context, id chain.TxID, proof bool) (out api.
 
 // tx finds the transaction itself: it is open, or in a body of the block that
 // recorded it, alone or in another shard's bundle.
-func (n *Node) tx(k known, p *place, id chain.TxID) (*chain.Tx, error) {
+func (m *member) tx(k known, p *place, id chain.TxID) (*chain.Tx, error) {
 	if k.tx != nil {
 		return k.tx, nil
 	}
@@ -128,17 +128,17 @@ func (n *Node) tx(k known, p *place, id chain.TxID) (*chain.Tx, error) {
 		blocks = append(blocks, p.block)
 	}
 	if k.cross && p != nil && k.status.Told != p.block.Header.Height {
-		if b, _, err := n.disk.block(k.status.Told); err == nil {
+		if b, _, err := m.disk.block(k.status.Told); err == nil {
 			blocks = append(blocks, b)
 		}
 	}
 	for _, b := range blocks {
 		for _, ref := range b.Refs {
-			body, err := n.disk.body(b.Header.Term(), ref)
+			body, err := m.disk.body(b.Header.Term(), ref)
 			if err != nil {
 				return nil, kinds(err)
 			}
-			if t := n.txIn(body, id); t != nil {
+			if t := m.txIn(body, id); t != nil {
 				return t, nil
 			}
 		}
@@ -146,8 +146,8 @@ func (n *Node) tx(k known, p *place, id chain.TxID) (*chain.Tx, error) {
 	return nil, nil
 }
 
-func (n *Node) txIn(body *chain.Body, id chain.TxID) *chain.Tx {
-	pl, err := n.net.params.DecodePayload(body.Payload)
+func (m *member) txIn(body *chain.Body, id chain.TxID) *chain.Tx {
+	pl, err := m.node.net.params.DecodePayload(body.Payload)
 	if err != nil {
 		return nil
 	}
@@ -167,11 +167,11 @@ func (n *Node) txIn(body *chain.Body, id chain.TxID) *chain.Tx {
 }
 
 // Tx implements api.Backend.
-func (n *Node) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
+func (m *member) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
 	var queued []byte
-	k, err := n.known(ctx, id)
+	k, err := m.known(ctx, id)
 	if err == nil && k.pending {
-		err = n.ask(ctx, func() { queued = n.core.Queued(id) })
+		err = m.ask(ctx, func() { queued = m.core.Queued(id) })
 	}
 	if err != nil {
 		return nil, err
@@ -179,37 +179,37 @@ func (n *Node) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
 	if queued != nil {
 		return queued, nil
 	}
-	p, err := n.find(k, id)
+	p, err := m.find(k, id)
 	if err != nil {
 		return nil, err
 	}
-	t, err := n.tx(k, p, id)
+	t, err := m.tx(k, p, id)
 	if err != nil {
 		return nil, err
 	}
 	if t == nil {
-		return nil, chain.Rule(api.ErrNotFound, "transaction %s is not recorded in shard %d", id.Short(), n.net.shard)
+		return nil, chain.Rule(api.ErrNotFound, "transaction %s is not recorded in shard %d", id.Short(), m.chain)
 	}
 	return t.Raw, nil
 }
 
 // Bundle implements api.Backend.
-func (n *Node) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([]byte, error) {
-	k, err := n.known(ctx, id)
+func (m *member) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([]byte, error) {
+	k, err := m.known(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if k.cross {
-		b, _, err := n.disk.block(k.status.Told)
+		b, _, err := m.disk.block(k.status.Told)
 		if err != nil {
 			return nil, kinds(err)
 		}
-		o, err := n.disk.outcomes(k.status.Told)
+		o, err := m.outcomes(k.status.Told)
 		if err != nil {
 			return nil, kinds(err)
 		}
 		if bundle := atomix.BundleOf(b, o.Tree, id, dest); bundle != nil {
-			n.showTx(bundle, k.tx, dest)
+			m.showTx(bundle, k.tx, dest)
 			return bundle.Encode(), nil
 		}
 	}
@@ -219,11 +219,11 @@ func (n *Node) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([
 // showTx puts an open transaction into its bundle, for a shard that never heard
 // of it. Where only outputs are the witnesses were not checked, so a shard that
 // holds inputs must get it from another one.
-func (n *Node) showTx(b *chain.Bundle, t *chain.Tx, dest chain.ShardID) {
+func (m *member) showTx(b *chain.Bundle, t *chain.Tx, dest chain.ShardID) {
 	if t == nil {
 		return
 	}
-	if in := n.net.params.InputShards(t); in.Has(n.net.shard) || !in.Has(dest) {
+	if in := m.node.net.params.InputShards(t); in.Has(m.chain) || !in.Has(dest) {
 		b.Txs = []chain.Tx{*t}
 	}
 }

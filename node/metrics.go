@@ -1,10 +1,7 @@
 package node
 
 import (
-	"os"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,51 +14,108 @@ import (
 // the node counts anyway is read when it is asked for.
 type metrics struct {
 	node     *Node
-	blocks   prometheus.Counter
+	blocks   *prometheus.CounterVec
 	outcomes *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
-	gap      prometheus.Histogram
-	last     time.Time
-
-	mu       sync.Mutex
-	measured time.Time // when disk was
-	disk     uint64
+	gap      *prometheus.HistogramVec
+	strays   prometheus.Counter
 }
 
 func newMetrics(n *Node) *metrics {
+	counter := func(name, help string, more ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"shard"}, more...))
+	}
 	return &metrics{
 		node:     n,
-		blocks:   prometheus.NewCounter(prometheus.CounterOpts{Name: "ios_final_blocks_total", Help: "Blocks that became final."}),
-		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ios_outcomes_total", Help: "Outcomes that the shard recorded."}, []string{"outcome"}),
-		skipped:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ios_skipped_total", Help: "Transactions in final blocks that had no effect."}, []string{"reason"}),
-		gap: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "ios_block_gap_seconds", Help: "Time between two final blocks.",
-			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}),
+		blocks:   counter("ios_final_blocks_total", "Blocks that became final."),
+		outcomes: counter("ios_outcomes_total", "Outcomes that the shard recorded.", "outcome"),
+		skipped:  counter("ios_skipped_total", "Transactions in final blocks that had no effect.", "reason"),
+		gap: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "ios_block_gap_seconds", Help: "Time between two final blocks.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}, []string{"shard"}),
+		strays: prometheus.NewCounter(prometheus.CounterOpts{Name: "ios_stray_messages_total", Help: "Messages for chains that do not run here."}),
 	}
 }
 
+// shardMetrics are those of one shard.
+type shardMetrics struct {
+	all   *metrics
+	shard string
+	last  time.Time // when a block was final
+}
+
+func (m *metrics) of(shard chain.ShardID) *shardMetrics {
+	s := &shardMetrics{all: m, shard: chainName(shard)}
+	m.blocks.WithLabelValues(s.shard) // so that it is there from the beginning
+	return s
+}
+
+// forget leaves a shard out from now on.
+func (s *shardMetrics) forget() {
+	here := prometheus.Labels{"shard": s.shard}
+	s.all.blocks.DeletePartialMatch(here)
+	s.all.outcomes.DeletePartialMatch(here)
+	s.all.skipped.DeletePartialMatch(here)
+	s.all.gap.DeletePartialMatch(here)
+}
+
 // final counts a final block. It runs in the loop.
-func (m *metrics) final(d validator.Decided) {
-	m.blocks.Inc()
+func (s *shardMetrics) final(d validator.Decided) {
+	m := s.all
+	m.blocks.WithLabelValues(s.shard).Inc()
 	now := time.Now()
-	if !m.last.IsZero() {
-		m.gap.Observe(now.Sub(m.last).Seconds())
+	if !s.last.IsZero() {
+		m.gap.WithLabelValues(s.shard).Observe(now.Sub(s.last).Seconds())
 	}
-	m.last = now
+	s.last = now
 	var counts [chain.Aborted + 1]int
 	for i := range d.Report.Outcomes {
 		counts[d.Report.Outcomes[i].Outcome]++
 	}
 	for o, c := range counts {
 		if c > 0 {
-			m.outcomes.WithLabelValues(chain.Outcome(o).String()).Add(float64(c))
+			m.outcomes.WithLabelValues(s.shard, chain.Outcome(o).String()).Add(float64(c))
 		}
 	}
-	for _, s := range d.Report.Skipped {
-		m.skipped.WithLabelValues(s.Reason.String()).Inc()
+	for _, t := range d.Report.Skipped {
+		m.skipped.WithLabelValues(s.shard, t.Reason.String()).Inc()
 	}
 }
 
-// gauge is a figure that is read when it is asked for.
+// chainName is what labels and logs call a chain.
+func chainName(id chain.ShardID) string {
+	if id == chain.IdentityShard {
+		return "identity"
+	}
+	return strconv.Itoa(int(id))
+}
+
+// chainGauge is a figure of each chain that is read when it is asked for.
+type chainGauge struct {
+	desc *prometheus.Desc
+	read func(*runner) float64
+}
+
+func newChainGauge(name, help string, read func(*runner) float64) chainGauge {
+	return chainGauge{prometheus.NewDesc(name, help, []string{"shard"}, nil), read}
+}
+
+var chainGauges = []chainGauge{
+	newChainGauge("ios_height", "Height of the last final block.", func(r *runner) float64 { return float64(r.view.at()) }),
+	newChainGauge("ios_view", "View of the agreement.", func(r *runner) float64 {
+		r.view.mu.Lock()
+		defer r.view.mu.Unlock()
+		return float64(r.view.viewNo)
+	}),
+	newChainGauge("ios_ready", "1 when the validator votes and serves clients.", func(r *runner) float64 {
+		if r.ready() == "" {
+			return 1
+		}
+		return 0
+	}),
+	newChainGauge("ios_event_queue", "Events that wait for the machine.", func(r *runner) float64 { return float64(len(r.events)) }),
+}
+
+// gauge is a figure of the process.
 type gauge struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
@@ -73,33 +127,23 @@ func newGauge(name, help string, kind prometheus.ValueType, read func(*Node) flo
 }
 
 var gauges = []gauge{
-	newGauge("ios_height", "Height of the last final block.", prometheus.GaugeValue, func(n *Node) float64 {
-		n.view.mu.Lock()
-		defer n.view.mu.Unlock()
-		return float64(n.view.height)
-	}),
-	newGauge("ios_view", "View of the agreement.", prometheus.GaugeValue, func(n *Node) float64 {
-		n.view.mu.Lock()
-		defer n.view.mu.Unlock()
-		return float64(n.view.viewNo)
-	}),
-	newGauge("ios_ready", "1 when the validator votes and serves clients.", prometheus.GaugeValue, func(n *Node) float64 {
-		if len(n.Ready()) == 0 {
-			return 1
-		}
-		return 0
-	}),
-	newGauge("ios_event_queue", "Events that wait for the machine.", prometheus.GaugeValue, func(n *Node) float64 { return float64(len(n.events)) }),
 	newGauge("ios_cpu_seconds_total", "User and system time.", prometheus.CounterValue, func(n *Node) float64 { return n.resources().CPUSeconds }),
 	newGauge("ios_resident_bytes", "Resident memory.", prometheus.GaugeValue, func(*Node) float64 { return float64(residentBytes()) }),
 }
 
+// counted are the metrics that count by themselves.
+func (m *metrics) counted() []prometheus.Collector {
+	return []prometheus.Collector{m.blocks, m.outcomes, m.skipped, m.gap, m.strays}
+}
+
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	m.blocks.Describe(ch)
-	m.outcomes.Describe(ch)
-	m.skipped.Describe(ch)
-	m.gap.Describe(ch)
+	for _, c := range m.counted() {
+		c.Describe(ch)
+	}
+	for i := range chainGauges {
+		ch <- chainGauges[i].desc
+	}
 	for i := range gauges {
 		ch <- gauges[i].desc
 	}
@@ -107,36 +151,15 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	m.blocks.Collect(ch)
-	m.outcomes.Collect(ch)
-	m.skipped.Collect(ch)
-	m.gap.Collect(ch)
+	for _, c := range m.counted() {
+		c.Collect(ch)
+	}
+	for _, r := range m.node.runners() {
+		for _, g := range chainGauges {
+			ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.read(r), chainName(r.chain))
+		}
+	}
 	for _, g := range gauges {
 		ch <- prometheus.MustNewConstMetric(g.desc, g.kind, g.read(m.node))
 	}
-}
-
-// diskSize is the size of the data directory, walked at most every 10 seconds.
-func (m *metrics) diskSize(d *disk) uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if time.Since(m.measured) > 10*time.Second {
-		m.disk, m.measured = d.size(), time.Now()
-	}
-	return m.disk
-}
-
-// residentBytes is the process's resident memory; 0 where the system does not
-// tell.
-func residentBytes() uint64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseUint(fields[1], 10, 64)
-	return pages * uint64(os.Getpagesize())
 }

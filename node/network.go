@@ -39,16 +39,9 @@ func newNetwork(g *chain.Genesis, name string, keys *config.Keys) (*network, err
 		keys.VRF.Public() != v.VRF || shares != v.PVSS {
 		return nil, fmt.Errorf("the keys are not those that the genesis has for validator %q; put its own keys.toml in place", name)
 	}
-	w := &network{genesis: g, params: g.Params(), self: chain.ValidatorID(self), seat: -1}
-	if w.members, w.committees, err = Committees(g); err != nil {
-		return nil, err
-	}
-	for s, members := range w.members {
-		if seat := slices.Index(members, w.self); seat >= 0 {
-			w.shard, w.seat = chain.ShardID(s), seat
-		}
-	}
-	return w, nil
+	w := &network{genesis: g, params: g.Params(), self: chain.ValidatorID(self)}
+	w.members, w.committees, err = Committees(g)
+	return w, err
 }
 
 // Committees are the members and committees of the shards in the first epoch.
@@ -69,8 +62,8 @@ func Committees(g *chain.Genesis) ([][]chain.ValidatorID, []*cosi.Committee, err
 	return members, committees, nil
 }
 
-// agreement configures the own shard's chain.
-func (w *network) agreement(keys *config.Keys) byzcoin.ChainConfig {
+// agreement configures a shard's chain.
+func (w *network) agreement(keys *config.Keys, shard chain.ShardID) byzcoin.ChainConfig {
 	g := w.genesis
 	known := make(validator.Genesis, len(w.members))
 	for s, ids := range w.members {
@@ -81,7 +74,7 @@ func (w *network) agreement(keys *config.Keys) byzcoin.ChainConfig {
 		known[s] = &chain.Committee{Shard: chain.ShardID(s), Term: firstTerm, Members: ids, Signing: signing, Cosi: w.committees[s]}
 	}
 	return byzcoin.ChainConfig{
-		ChainID: w.params.ChainID, Shard: w.shard, Self: w.self, Committees: known,
+		ChainID: w.params.ChainID, Shard: shard, Self: w.self, Committees: known,
 		Key: keys.Signing,
 		Cosign: func(msg []byte) (cosi.Signature, error) {
 			return cosi.BLS{}.Sign(keys.Cosi, msg)

@@ -21,11 +21,11 @@ func TestTransfersWithinAndAcrossShards(t *testing.T) {
 		t.Fatal(res)
 	}
 	for _, id := range r.members[0] {
-		r.proven(r.becomes(r.nodes[id].node, within.ID, api.StateCommitted), 0, within.ID)
-		r.proven(r.becomes(r.nodes[id].node, across.ID, api.StateCommitted), 0, across.ID)
+		r.proven(r.becomes(r.member(id), within.ID, api.StateCommitted), 0, within.ID)
+		r.proven(r.becomes(r.member(id), across.ID, api.StateCommitted), 0, across.ID)
 	}
 	for _, id := range r.members[1] {
-		out := r.becomes(r.nodes[id].node, across.ID, api.StateCommitted)
+		out := r.becomes(r.member(id), across.ID, api.StateCommitted)
 		r.proven(out, 1, across.ID)
 		if len(out.Involved) != 2 {
 			t.Error("involved:", out.Involved)
@@ -165,6 +165,7 @@ func TestAShardThatRestartsAsAWholeLosesNothing(t *testing.T) {
 		}
 		if round == 1 { // without the snapshots of an orderly stop, the log alone has it all
 			for _, dir := range r.dirs {
+				dir = subdir(dir, shardDir+"0")
 				if err := os.RemoveAll(subdir(dir, "snap")); err != nil {
 					t.Fatal(err)
 				}
@@ -179,8 +180,8 @@ func TestAShardThatRestartsAsAWholeLosesNothing(t *testing.T) {
 			r.ready(chain.ValidatorID(i))
 		}
 		for i := range r.nodes {
-			r.proven(r.becomes(r.nodes[i].node, accepted.ID, api.StateCommitted), 0, accepted.ID)
-			r.proven(r.becomes(r.nodes[i].node, before.ID, api.StateCommitted), 0, before.ID)
+			r.proven(r.becomes(r.member(chain.ValidatorID(i)), accepted.ID, api.StateCommitted), 0, accepted.ID)
+			r.proven(r.becomes(r.member(chain.ValidatorID(i)), before.ID, api.StateCommitted), 0, before.ID)
 		}
 	}
 	r.supplyHolds()
@@ -198,14 +199,14 @@ func TestAValidatorThatWasAwayCatchesUp(t *testing.T) {
 	r.start(3)
 	r.ready(3)
 	r.eventually("the same height", func() bool {
-		a, err := r.nodes[3].node.Status(context.Background())
+		a, err := r.member(3).Status(context.Background())
 		b, err2 := r.at(0).Status(context.Background())
 		return err == nil && err2 == nil && a.Height == b.Height
 	})
 	r.stop(0) // now its vote is needed
 	x := r.pay(coins[8:9], 0)
-	r.submit(r.nodes[1].node, x)
-	r.becomes(r.nodes[3].node, x.ID, api.StateCommitted)
+	r.submit(r.member(1), x)
+	r.becomes(r.member(3), x.ID, api.StateCommitted)
 }
 
 func TestBeyondItsFaultsAShardStopsAndSaysSo(t *testing.T) {

@@ -153,11 +153,14 @@ func (r *rig) ready(id chain.ValidatorID) {
 	r.eventually(fmt.Sprint("validator ", id, " ready"), func() bool { return len(r.nodes[id].node.Ready()) == 0 })
 }
 
+// member is a node's part in its shard.
+func (r *rig) member(id chain.ValidatorID) *member { return r.nodes[id].node.newest() }
+
 // at is a running node of the shard.
-func (r *rig) at(shard chain.ShardID) *Node {
+func (r *rig) at(shard chain.ShardID) *member {
 	for _, id := range r.members[shard] {
 		if r.nodes[id] != nil {
-			return r.nodes[id].node
+			return r.nodes[id].node.member(shard)
 		}
 	}
 	r.t.Fatal("no node of shard ", shard, " runs")
@@ -204,7 +207,7 @@ func (r *rig) pay(inputs []chain.Input, to ...chain.ShardID) *chain.Tx {
 	return t
 }
 
-func (r *rig) submit(n *Node, txs ...*chain.Tx) api.SubmitResult {
+func (r *rig) submit(n *member, txs ...*chain.Tx) api.SubmitResult {
 	r.t.Helper()
 	var raw []byte
 	for _, t := range txs {
@@ -220,7 +223,7 @@ func (r *rig) submit(n *Node, txs ...*chain.Tx) api.SubmitResult {
 }
 
 // becomes waits until the node tells the state.
-func (r *rig) becomes(n *Node, id chain.TxID, want api.State) api.Outcome {
+func (r *rig) becomes(n *member, id chain.TxID, want api.State) api.Outcome {
 	r.t.Helper()
 	var out api.Outcome
 	r.eventually(fmt.Sprintf("%v of %s", want, id.Short()), func() bool {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -24,66 +25,62 @@ type snapshotting struct {
 
 // maybeSnapshot begins a snapshot when the log has grown enough. The ledger is
 // frozen here, which takes a copy of its memory, and written elsewhere.
-func (n *Node) maybeSnapshot() {
-	if n.snap.busy || n.disk.log.End() < n.snap.last+n.snap.every {
+func (r *runner) maybeSnapshot() {
+	if r.snap.busy || r.disk.log.End() < r.snap.last+r.snap.every {
 		return
 	}
-	state, saved := n.core.Snapshot()
-	frozen, err := state.Freeze()
+	im, err := r.owner.image(true)
 	if err != nil {
-		n.log.Errorf("no snapshot of height %d is made: %v", state.Height(), err)
+		r.log.Errorf("no snapshot of height %d is made: %v", r.core.Point().Height, err)
 		return
 	}
-	n.snap.busy = true
+	r.snap.busy = true
 	begin := time.Now()
-	n.snap.writers.Add(1)
-	err = n.disk.log.Mark(func(from uint64, err error) {
+	r.snap.writers.Add(1)
+	err = r.disk.log.Mark(func(from uint64, err error) {
 		if err != nil {
-			n.snap.writers.Done() // the log was closed
+			r.snap.writers.Done() // the log was closed
 			return
 		}
 		go func() {
-			defer n.snap.writers.Done()
-			err := n.disk.snaps.Write(frozen.Height(), func(w io.Writer) error {
-				if _, err := w.Write(snapshotHead(from, saved)); err != nil {
-					return err
-				}
-				return frozen.WriteSnapshot(w)
-			})
-			n.snapshotDone(frozen.Height(), from, time.Since(begin), err)
+			defer r.snap.writers.Done()
+			r.snapshotDone(im.height, from, time.Since(begin), r.writeSnapshot(im, from))
 		}()
 	})
 	if err != nil {
-		n.snap.writers.Done()
+		r.snap.writers.Done()
 	}
 }
 
 // snapshotDone tells the loop.
-func (n *Node) snapshotDone(height, from uint64, took time.Duration, err error) {
+func (r *runner) snapshotDone(height, from uint64, took time.Duration, err error) {
 	if err != nil {
-		n.log.Errorf("snapshot of height %d: %v", height, err)
+		r.log.Errorf("snapshot of height %d: %v", height, err)
 	} else {
-		n.log.Infof("snapshot of height %d in %v", height, took.Round(time.Millisecond))
+		r.log.Infof("snapshot of height %d in %v", height, took.Round(time.Millisecond))
 	}
 	select {
-	case n.tasks <- func() {
-		n.snap.busy = false
-		n.snap.last = from
+	case r.tasks <- func() {
+		r.snap.busy = false
+		r.snap.last = from
 	}:
-	case <-n.done:
+	case <-r.done:
 	}
 }
 
-// saveAtEnd writes a snapshot when the node is stopped in order, so that the
+// saveAtEnd writes a snapshot when the chain is stopped in order, so that the
 // next start has nothing to execute again.
-func (n *Node) saveAtEnd() error {
-	n.closing.Store(true)
-	if n.snap.busy || n.core.State().Height() == 0 || n.disk.log.End() == n.snap.last {
+func (r *runner) saveAtEnd() error {
+	r.closing.Store(true)
+	if r.snap.busy || r.core.Point().Height == 0 || r.disk.log.End() == r.snap.last {
 		return nil
 	}
-	state, saved := n.core.Snapshot()
+	im, err := r.owner.image(false)
+	if err != nil {
+		return fmt.Errorf("saving the state: %w", err)
+	}
 	durable := make(chan uint64, 1)
-	err := n.disk.log.Mark(func(from uint64, err error) {
+	err = r.disk.log.Mark(func(from uint64, err error) {
 		if err == nil {
 			durable <- from
 		}
@@ -97,11 +94,16 @@ func (n *Node) saveAtEnd() error {
 	case <-time.After(stopPatience):
 		return errNotSaved
 	}
-	return n.disk.snaps.Write(state.Height(), func(w io.Writer) error {
-		if _, err := w.Write(snapshotHead(from, saved)); err != nil {
+	return r.writeSnapshot(im, from)
+}
+
+// writeSnapshot writes an image; the records behind from are not in it.
+func (r *runner) writeSnapshot(im image, from uint64) error {
+	return r.disk.snaps.Write(im.height, func(w io.Writer) error {
+		if _, err := w.Write(snapshotHead(from, im.saved)); err != nil {
 			return err
 		}
-		return state.WriteSnapshot(w)
+		return im.ledger(w)
 	})
 }
 

@@ -19,7 +19,8 @@ import (
 func (r *rig) copyDisk(id chain.ValidatorID) (dir string) {
 	r.t.Helper()
 	dir = filepath.Join(r.t.TempDir(), "data")
-	for _, sub := range []string{"snap", "log"} {
+	shard := filepath.Base(r.member(id).dir)
+	for _, sub := range []string{filepath.Join(shard, "snap"), filepath.Join(shard, "log")} {
 		if err := os.MkdirAll(subdir(dir, sub), 0o700); err != nil {
 			r.t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ func (r *rig) copyFile(from, to string) {
 }
 
 // hold makes the validator's disk take nothing until it is released.
-func (n *Node) hold(t *testing.T) (release func()) {
+func (n *member) hold(t *testing.T) (release func()) {
 	t.Helper()
 	hung, free := make(chan struct{}), make(chan struct{})
 	err := n.disk.log.Append(store.Batch{Done: func([]uint64, error) { close(hung); <-free }})
@@ -72,7 +73,7 @@ func TestASnapshotHidesNothingThatCameAfterIt(t *testing.T) {
 	r := newRig(t, 1, 4)
 	coins := r.coins(0, 4)
 	late := r.members[0][3] // it does not lead
-	n := r.nodes[late].node
+	n := r.member(late)
 	inLoop := func(f func()) {
 		t.Helper()
 		if err := n.ask(context.Background(), f); err != nil {
@@ -115,7 +116,7 @@ func TestASnapshotHidesNothingThatCameAfterIt(t *testing.T) {
 	r.start(late)
 	r.ready(late)
 	for _, x := range paid {
-		r.becomes(r.nodes[late].node, x.ID, api.StateCommitted)
+		r.becomes(r.member(late), x.ID, api.StateCommitted)
 	}
 	r.supplyHolds()
 }
@@ -126,9 +127,9 @@ func TestANodeWhoseDiskHangs(t *testing.T) {
 	r := newRig(t, 1, 4)
 	x := r.pay(r.coins(0, 1), 0)
 	r.submit(r.at(0), x)
-	r.becomes(r.nodes[3].node, x.ID, api.StateCommitted)
+	r.becomes(r.member(3), x.ID, api.StateCommitted)
 	run := r.nodes[3]
-	n := run.node
+	n := run.node.newest()
 	before, err := n.Status(context.Background())
 	if err != nil {
 		t.Fatal(err)

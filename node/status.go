@@ -4,36 +4,30 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
-	"syscall"
 	"time"
 
 	"ios/node/api"
 )
 
 // Status implements api.Backend.
-func (n *Node) Status(ctx context.Context) (*api.Status, error) {
-	w := n.net
-	phase, reason := n.view.phaseAndReason()
+func (m *member) Status(ctx context.Context) (*api.Status, error) {
+	n, w := m.node, m.node.net
+	phase, reason := m.view.phaseAndReason()
 	s := &api.Status{
 		ChainID: w.params.ChainID, Network: w.genesis.Name,
-		Shard: w.shard, Shards: w.params.Shards,
+		Shard: m.chain, Shards: w.params.Shards,
 		Validator: w.self, Name: w.name(w.self),
 		PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
-		Phase: phase, Reason: reason, NextAction: n.view.next(phase),
+		Phase: phase, Reason: reason, NextAction: m.view.next(phase),
 		Epoch: firstEpoch, Resources: n.resources(),
 	}
-	n.view.mu.Lock()
-	s.Percent, s.Height, s.BlockTime = n.view.percent, n.view.height, n.view.blockTime
-	s.View, s.Leader = n.view.viewNo, n.view.leaderID
-	serving := n.view.running
-	n.view.mu.Unlock()
-	s.WaitsFor = n.view.waitsFor()
+	serving := m.view.tell(s)
+	s.WaitsFor = m.view.waitsFor()
 	if !serving {
 		return s, nil
 	}
 	s.Peers = n.peers()
-	f, err := n.figures(ctx)
+	f, err := m.askFigures(ctx)
 	s.Mempool, s.Supply = f.mempool, f.supply
 	return s, err
 }
@@ -48,29 +42,29 @@ type figures struct {
 // disk takes no writes it waits, and the status is wanted all the same.
 const figuresPatience = time.Second
 
-// figures asks the loop, or tells what it said last.
-func (n *Node) figures(ctx context.Context) (f figures, err error) {
+// askFigures asks the loop, or tells what it said last.
+func (m *member) askFigures(ctx context.Context) (f figures, err error) {
 	short, cancel := context.WithTimeout(ctx, figuresPatience)
 	defer cancel()
-	err = n.ask(short, func() {
-		txs, bytes, capacity := n.core.Queue()
+	err = m.ask(short, func() {
+		txs, bytes, capacity := m.core.Queue()
 		f.mempool = api.Mempool{Txs: uint64(txs), Bytes: uint64(bytes), Capacity: uint64(capacity)}
-		f.supply = n.supply()
+		f.supply = m.supply()
 	})
-	n.view.mu.Lock()
-	defer n.view.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	switch {
 	case err == nil:
-		n.view.figures = f
+		m.figures = f
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-		return n.view.figures, nil
+		return m.figures, nil
 	}
 	return f, err
 }
 
 // supply is what the shard accounts for. It runs in the loop.
-func (n *Node) supply() api.Supply {
-	state := n.core.State()
+func (m *member) supply() api.Supply {
+	state := m.core.State()
 	sp := state.Supply()
 	between := sp.BetweenSum()
 	return api.Supply{
@@ -90,17 +84,4 @@ func (n *Node) peers() []api.Peer {
 		})
 	}
 	return list
-}
-
-// resources is what the process uses.
-func (n *Node) resources() (r api.Resources) {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) == nil {
-		r.CPUSeconds = time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
-	}
-	r.RSS, r.Goroutines = residentBytes(), uint64(runtime.NumGoroutine())
-	if n.view.serving() {
-		r.Disk = n.stats.diskSize(n.disk)
-	}
-	return r
 }

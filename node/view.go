@@ -3,22 +3,16 @@ package node
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/sirupsen/logrus"
 
 	"ios/chain"
 	"ios/node/api"
-	"ios/node/validator"
 	"ios/pob/byzcoin"
 )
 
-// view is what the node tells about itself without asking the loop.
+// view is what a runner tells about its chain without asking the loop.
 type view struct {
-	node   *Node
-	batch  atomic.Pointer[eventBatch]
-	faults faultLog
+	runner *runner
 
 	mu        sync.Mutex
 	step      string  // what is being replayed
@@ -32,10 +26,9 @@ type view struct {
 	height    uint64
 	blockTime time.Time
 	moved     chan struct{} // closed at the next final block
-	figures   figures       // as the loop told them last
 }
 
-func newView(n *Node) *view { return &view{node: n, step: "starting", moved: make(chan struct{})} }
+func newView(r *runner) *view { return &view{runner: r, step: "starting", moved: make(chan struct{})} }
 
 func (v *view) serving() bool {
 	v.mu.Lock()
@@ -61,13 +54,29 @@ func (v *view) began() {
 	v.mu.Unlock()
 }
 
+// at is the height of the last final block.
+func (v *view) at() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.height
+}
+
+// tell fills in where the chain is, and reports whether the loop runs.
+func (v *view) tell(s *api.Status) (running bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s.Percent, s.Height, s.BlockTime = v.percent, v.height, v.blockTime
+	s.View, s.Leader = v.viewNo, v.leaderID
+	return v.running
+}
+
 func (v *view) agreement(s byzcoin.Status) {
 	v.mu.Lock()
 	changed := s.Phase != v.agreed.Phase || s.Reason != v.agreed.Reason
 	v.agreed, v.viewNo, v.leaderID = s, s.View, s.Leader
 	v.mu.Unlock()
 	if changed {
-		v.node.log.Infof("%v: %s", s.Phase, s.Reason)
+		v.runner.log.Infof("%v: %s", s.Phase, s.Reason)
 	}
 }
 
@@ -94,20 +103,20 @@ func (v *view) nextFinal() <-chan struct{} {
 }
 
 // logState is told how the log is, and indexState how the indexes are.
-func (n *Node) logState(cause error)   { n.diskState(&n.view.logErr, cause) }
-func (n *Node) indexState(cause error) { n.diskState(&n.view.indexErr, cause) }
+func (r *runner) logState(cause error)   { r.diskState(&r.view.logErr, cause) }
+func (r *runner) indexState(cause error) { r.diskState(&r.view.indexErr, cause) }
 
-func (n *Node) diskState(part *error, cause error) {
-	n.view.mu.Lock()
-	before := n.view.diskErr()
+func (r *runner) diskState(part *error, cause error) {
+	r.view.mu.Lock()
+	before := r.view.diskErr()
 	*part = cause
-	after := n.view.diskErr()
-	n.view.mu.Unlock()
+	after := r.view.diskErr()
+	r.view.mu.Unlock()
 	switch {
 	case before == nil && after != nil:
-		n.log.Errorf("the disk takes no more: %v; nothing is voted or accepted until it does", after)
+		r.log.Errorf("the disk takes no more: %v; nothing is voted or accepted until it does", after)
 	case before != nil && after == nil:
-		n.log.Info("the disk takes writes again")
+		r.log.Info("the disk takes writes again")
 	}
 }
 
@@ -119,7 +128,7 @@ func (v *view) diskErr() error {
 	return v.indexErr
 }
 
-// phase is the API's name for what the node is doing.
+// phase is the API's name for what the chain's runner is doing.
 func (v *view) phase() string {
 	p, _ := v.phaseAndReason()
 	return p
@@ -129,7 +138,7 @@ func (v *view) phaseAndReason() (phase, reason string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case v.node.closing.Load():
+	case v.runner.closing.Load():
 		return api.PhaseStopped, "it is shutting down"
 	case !v.running && v.step == "starting":
 		return api.PhaseStarting, "it opens its data directory"
@@ -147,6 +156,14 @@ func (v *view) phaseAndReason() (phase, reason string) {
 		return api.PhaseStopped, v.agreed.Reason
 	}
 	return api.PhaseReady, ""
+}
+
+// ready is why the chain cannot serve now; empty if it can.
+func (r *runner) ready() string {
+	if phase, reason := r.view.phaseAndReason(); phase != api.PhaseReady {
+		return fmt.Sprintf("%s: %s", phase, reason)
+	}
+	return ""
 }
 
 // next is what follows by itself, or what the operator can do.
@@ -178,58 +195,7 @@ func (v *view) waitsFor() string {
 		if i > 0 {
 			text += ", "
 		}
-		text += v.node.net.name(id)
+		text += v.runner.node.net.name(id)
 	}
 	return text
-}
-
-// faultLog logs what others do wrong, one line a second for each.
-type faultLog struct {
-	mu    sync.Mutex
-	last  time.Time
-	quiet int
-}
-
-func (f *faultLog) log(entry *logrus.Entry, reason error) {
-	f.mu.Lock()
-	if time.Since(f.last) < time.Second {
-		f.quiet++
-		f.mu.Unlock()
-		return
-	}
-	quiet := f.quiet
-	f.last, f.quiet = time.Now(), 0
-	f.mu.Unlock()
-	if quiet > 0 {
-		reason = fmt.Errorf("%w (and %d more)", reason, quiet)
-	}
-	entry.Warnf("misbehaviour: %v", reason)
-}
-
-// decided takes note of a final block. What it returns tells the clients.
-func (n *Node) decided(d validator.Decided) func() {
-	now := time.Now()
-	h := &d.Block.Header
-	n.view.final(h.Height, now)
-	n.stats.final(d)
-	for _, s := range d.Report.Skipped {
-		n.skipped.add(s.ID, h.Height, s.Reason)
-	}
-	n.snap.moved = !d.Synced
-	return func() { n.server.Publish(liveEvent(d, now)) }
-}
-
-func liveEvent(d validator.Decided, at time.Time) *api.BlockEvent {
-	h := &d.Block.Header
-	ev := &api.BlockEvent{
-		Height: h.Height, Hash: h.Hash(), Time: at, Epoch: h.Epoch, View: d.Block.Cert.View,
-		Outcomes: make(api.Packed, 0, 33*len(d.Report.Outcomes)),
-	}
-	for _, e := range d.Report.Outcomes {
-		ev.Outcomes = ev.Outcomes.Append(e.ID, byte(e.Outcome))
-	}
-	for _, s := range d.Report.Skipped {
-		ev.Skipped = ev.Skipped.Append(s.ID, byte(s.Reason))
-	}
-	return ev
 }

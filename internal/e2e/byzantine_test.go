@@ -63,9 +63,12 @@ func betray(t *testing.T, n *network, id chain.ValidatorID) *traitor {
 	return b
 }
 
+// toShard0 goes before each message: it is for the chain of shard 0.
+var toShard0 = []byte{0, 0}
+
 // hear keeps the latest proposal.
 func (b *traitor) hear(_ sm.NodeID, payload []byte) {
-	if e, err := validator.Decode(b.n.params, payload); err == nil {
+	if e, err := validator.Decode(b.n.params, payload[len(toShard0):]); err == nil {
 		if p, ok := byzcoin.Untag(e.Msg).(*byzcoin.Proposal); ok {
 			b.seen.Store(p)
 		}
@@ -87,7 +90,7 @@ func (b *traitor) flood(stop <-chan struct{}, rate int, make func(i int) []byte)
 		}
 		payload := make(sent)
 		for _, to := range b.targets {
-			b.Send(to, payload)
+			b.Send(to, toShard0, payload)
 		}
 		// As long as its own queues are full it sends nothing, so that what
 		// arrives is what the others take.

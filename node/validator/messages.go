@@ -18,7 +18,13 @@ const (
 type Envelope struct {
 	Protocol byte
 	Msg      sm.Message
+	// Shard is the one whose validator the message is for. It is not encoded:
+	// whoever runs the machines of several chains puts it before the envelope.
+	Shard chain.ShardID
 }
+
+// For is the chain that the message is for.
+func (e *Envelope) For() chain.ShardID { return e.Shard }
 
 // AppendTo appends the encoding.
 func (e *Envelope) AppendTo(dst []byte) []byte {
@@ -44,7 +50,7 @@ func Decode(p *chain.Params, payload []byte) (*Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Envelope{payload[0], msg}, nil
+	return &Envelope{Protocol: payload[0], Msg: msg}, nil
 }
 
 // encode encodes a payload whose parts are encoded.
@@ -67,5 +73,5 @@ func (c *Core) authored(v byzcoin.Authored) {
 
 // Agreement is the envelope of a message between the members of a term.
 func Agreement(term chain.Term, msg sm.Message) *Envelope {
-	return &Envelope{protoAgreement, byzcoin.Tag(term, msg)}
+	return &Envelope{Protocol: protoAgreement, Msg: byzcoin.Tag(term, msg)}
 }

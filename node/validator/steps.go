@@ -60,7 +60,11 @@ func (c *Core) stepRelay(ev sm.Event) {
 func (c *Core) pass(e sm.Effect, protocol byte, timers uint8) {
 	switch e := e.(type) {
 	case sm.Send:
-		e.Msg = &Envelope{Protocol: protocol, Msg: e.Msg}
+		shard := c.state.Shard()
+		if protocol == protoRelay {
+			shard = c.shardOf[e.To[0]] // it tells one at a time
+		}
+		e.Msg = &Envelope{protocol, e.Msg, shard}
 		c.out = append(c.out, e)
 	case sm.SetTimer:
 		e.Key.Kind |= timers
