@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"ios/chain"
 )
 
 // Blocks marked so are run; one marked so behind such a block is what it prints.
@@ -113,8 +111,7 @@ func shell(t *testing.T, dir, script string) (string, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", script)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, file, file
 	cmd.Env = append(os.Environ(),
-		"PATH="+filepath.Dir(ios)+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"OWNER="+chain.Address{}.Text(chain.PrefixTest))
+		"PATH="+filepath.Dir(ios)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a group of its own
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

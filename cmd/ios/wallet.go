@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,9 +30,9 @@ func newWallet() *cobra.Command {
 
 // client is a network as wallets see it.
 type client struct {
-	*network
-	remote *wallet.Remote
-	home   string
+	*network // nil if there is none yet
+	remote   *wallet.Remote
+	home     string
 }
 
 func openClient(cmd *cobra.Command) (*client, error) {
@@ -48,7 +49,30 @@ func openClient(cmd *cobra.Command) (*client, error) {
 	return &client{n, remote, home}, nil
 }
 
-func (c *client) close() { c.remote.Close() }
+// openMaybe is openClient for what a wallet can do without a network: if none is
+// named, there need not be one.
+func openMaybe(cmd *cobra.Command) (*client, error) {
+	c, err := openClient(cmd)
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("net") {
+		home, _ := cmd.Flags().GetString("home")
+		return &client{home: home}, nil
+	}
+	return c, err
+}
+
+func (c *client) close() {
+	if c.remote != nil {
+		c.remote.Close()
+	}
+}
+
+// where is the network of the wallet, as far as it is known.
+func (c *client) where() wallet.Network {
+	if c.network == nil {
+		return wallet.Network{}
+	}
+	return wallet.NetworkOf(c.Genesis)
+}
 
 func (c *client) exists() bool {
 	_, err := os.Lstat(filepath.Join(c.home, "wallet.age"))
@@ -63,7 +87,7 @@ func (c *client) open(cmd *cobra.Command) (*wallet.Wallet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wallet.Open(c.home, passphrase, wallet.NetworkOf(c.Genesis), walletOptions(cmd))
+	return wallet.Open(c.home, passphrase, c.where(), walletOptions(cmd))
 }
 
 func walletOptions(cmd *cobra.Command) wallet.Options {
@@ -105,18 +129,33 @@ func readPassphrase(cmd *cobra.Command, isNew bool) (string, error) {
 }
 
 type address struct {
-	Address string        `json:"address"`
-	Shard   chain.ShardID `json:"shard"`
-	Index   uint32        `json:"index"`
+	Address string         `json:"address"`
+	Shard   *chain.ShardID `json:"shard,omitempty"` // nil without a network
+	Index   uint32         `json:"index"`
 }
 
-func (c *client) address(k *wallet.Key) address {
-	return address{k.Address.Text(c.params.Prefix), k.Address.Shard(c.params.Shards), k.Index}
+func addressOf(w *wallet.Wallet, k *wallet.Key) address {
+	n := w.Network()
+	a := address{Address: k.Address.Text(n.Prefix), Index: k.Index}
+	if n.Shards > 0 {
+		s := k.Address.Shard(n.Shards)
+		a.Shard = &s
+	}
+	return a
+}
+
+// String is the address and where it lives.
+func (a *address) String() string {
+	if a.Shard == nil {
+		return a.Address
+	}
+	return fmt.Sprintf("%s in shard %d", a.Address, *a.Shard)
 }
 
 func newWalletNew() *cobra.Command {
 	shard := wallet.AnyShard
 	var wordsFile string
+	var test bool
 	cmd := &cobra.Command{
 		Use:   "new",
 		Short: "Make a wallet, or another address of the one that is there",
@@ -124,24 +163,34 @@ func newWalletNew() *cobra.Command {
 it is taken into use. An address lives in one shard, which --shard chooses.
 
 A new wallet shows its words, once: whoever has them has its coins, and they are
-all that is needed to have the wallet again (--words-file).`,
+all that is needed to have the wallet again (--words-file).
+
+A wallet belongs to one network. Where none is there yet and none is named by --net,
+it is made for the network that is to come, and belongs to the first that it is used
+on. Only a network says which shards there are.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := openClient(cmd)
+			c, err := openMaybe(cmd)
 			if err != nil {
 				return err
 			}
 			defer c.close()
-			if shard != wallet.AnyShard && (shard < 0 || shard >= c.Genesis.Shards) {
+			switch {
+			case c.network == nil && shard != wallet.AnyShard:
+				return usagef("--shard: only a network says which shards there are; name it by --net")
+			case c.network == nil:
+			case test && !c.Genesis.TestNetwork:
+				return usagef("--test-network: %s is no test network", c.Genesis.Name)
+			case shard != wallet.AnyShard && (shard < 0 || shard >= c.Genesis.Shards):
 				return usagef("--shard %d: the network has shards 0 to %d", shard, c.Genesis.Shards-1)
 			}
-			w, result, err := c.openOrCreate(cmd, wordsFile)
+			w, result, err := c.openOrCreate(cmd, wordsFile, test)
 			if err != nil {
 				return err
 			}
 			k, err := w.NewAddress(shard)
 			if err == nil {
-				result.address = c.address(k)
+				result.address = addressOf(w, k)
 			}
 			if err != nil && !result.Created {
 				return err
@@ -151,6 +200,7 @@ all that is needed to have the wallet again (--words-file).`,
 		},
 	}
 	cmd.Flags().IntVar(&shard, "shard", wallet.AnyShard, "shard in which the address lives (default: any)")
+	cmd.Flags().BoolVar(&test, "test-network", false, "without a network: its addresses are to begin with iost1")
 	cmd.Flags().StringVar(&wordsFile, "words-file", "", "file with the words of a wallet that is to be had again")
 	return cmd
 }
@@ -161,6 +211,7 @@ type newAddress struct {
 	Created   bool   `json:"created"`
 	Words     string `json:"words,omitempty"`
 	Recovered int    `json:"recovered,omitempty"`
+	Unbound   bool   `json:"unbound,omitempty"` // belongs to no network yet
 }
 
 func (a *newAddress) write(out io.Writer, home string) {
@@ -171,14 +222,18 @@ func (a *newAddress) write(out io.Writer, home string) {
 		fmt.Fprintf(out, "%d addresses with coins were found\n", a.Recovered)
 	}
 	if a.Address != "" {
-		fmt.Fprintf(out, "%s in shard %d\n", a.Address, a.Shard)
+		fmt.Fprintln(out, &a.address)
+	}
+	if a.Unbound {
+		fmt.Fprintln(out, "the wallet belongs to no network yet; it will to the first that it is used on (--net)")
 	}
 }
 
 // openOrCreate opens the wallet, or makes it: from new words, or from those of
 // a file, whose addresses with coins it then finds. A wallet that has those
-// words already looks for its coins again.
-func (c *client) openOrCreate(cmd *cobra.Command, wordsFile string) (w *wallet.Wallet, result newAddress, err error) {
+// words already looks for its coins again. Without a network nobody can be asked for
+// coins.
+func (c *client) openOrCreate(cmd *cobra.Command, wordsFile string, test bool) (w *wallet.Wallet, result newAddress, err error) {
 	var given string
 	if wordsFile != "" {
 		text, err := os.ReadFile(wordsFile)
@@ -198,13 +253,26 @@ func (c *client) openOrCreate(cmd *cobra.Command, wordsFile string) (w *wallet.W
 		if passphrase, err = readPassphrase(cmd, true); err != nil {
 			return nil, result, err
 		}
-		if w, err = wallet.Create(c.home, passphrase, given, wallet.NetworkOf(c.Genesis), walletOptions(cmd)); err == nil && given == "" {
+		on := c.where()
+		if c.network == nil {
+			if on = wallet.AnyNetwork(chain.PrefixMain); test {
+				on = wallet.AnyNetwork(chain.PrefixTest)
+			}
+		}
+		if w, err = wallet.Create(c.home, passphrase, given, on, walletOptions(cmd)); err == nil && given == "" {
 			result.Words = w.Words()
 		}
 		result.Created = true
 	}
-	if err != nil || given == "" {
+	if err != nil {
 		return w, result, err
+	}
+	n := w.Network()
+	if test && n.Prefix != chain.PrefixTest {
+		return w, result, usagef("--test-network: the wallet in %s has addresses that begin with %s1", c.home, n.Prefix)
+	}
+	if result.Unbound = n.Chain.IsZero(); given == "" || c.network == nil {
+		return w, result, nil
 	}
 	if result.Recovered, err = w.Recover(cmd.Context(), c.remote); err != nil {
 		err = fmt.Errorf("looking for the coins of the wallet, which is in %s now: %w; run the same command again when the shard can be asked", c.home, err)
@@ -218,27 +286,34 @@ func newWalletAddress() *cobra.Command {
 		Short: "Show the newest address, and all that are in use",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withWallet(cmd, func(_ context.Context, c *client, w *wallet.Wallet) error {
-				var result struct {
-					address
-					All []address `json:"addresses"`
-				}
-				for _, k := range w.Keys() {
-					result.All = append(result.All, c.address(k))
-				}
-				if len(result.All) == 0 {
-					return fmt.Errorf("the wallet has no address in use; take one with: ios wallet --home %s new", c.home)
-				}
-				result.address = result.All[len(result.All)-1]
-				return show(cmd, result, func(out io.Writer) {
-					for i, a := range result.All {
-						newest := ""
-						if i == len(result.All)-1 {
-							newest = "  (newest)"
-						}
-						fmt.Fprintf(out, "%s in shard %d%s\n", a.Address, a.Shard, newest)
+			c, err := openMaybe(cmd)
+			if err != nil {
+				return err
+			}
+			defer c.close()
+			w, err := c.open(cmd)
+			if err != nil {
+				return err
+			}
+			var result struct {
+				address
+				All []address `json:"addresses"`
+			}
+			for _, k := range w.Keys() {
+				result.All = append(result.All, addressOf(w, k))
+			}
+			if len(result.All) == 0 {
+				return fmt.Errorf("the wallet has no address in use; take one with: ios wallet --home %s new", c.home)
+			}
+			result.address = result.All[len(result.All)-1]
+			return show(cmd, result, func(out io.Writer) {
+				for i := range result.All {
+					newest := ""
+					if i == len(result.All)-1 {
+						newest = "  (newest)"
 					}
-				})
+					fmt.Fprintf(out, "%v%s\n", &result.All[i], newest)
+				}
 			})
 		},
 	}

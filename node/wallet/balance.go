@@ -47,6 +47,9 @@ type holdings struct {
 
 // Balance asks all shards where the wallet has addresses.
 func (w *Wallet) Balance(ctx context.Context, r *Remote) (*Balance, error) {
+	if err := w.on(r); err != nil {
+		return nil, err
+	}
 	spoken, err := w.spoken()
 	if err != nil {
 		return nil, err
@@ -149,6 +152,9 @@ const recoverGap = 20
 // Recover takes the addresses into use that hold coins. It tries the indexes in
 // order, and ends after 20 times the number of shards in a row without any.
 func (w *Wallet) Recover(ctx context.Context, r *Remote) (found int, err error) {
+	if err := w.on(r); err != nil {
+		return 0, err
+	}
 	var hits []uint32
 	for index, misses := uint32(0), 0; misses < recoverGap*w.network.Shards; index++ {
 		k, err := w.keyAt(index)

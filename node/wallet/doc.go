@@ -16,6 +16,9 @@
 // file; from the words alone [Wallet.Recover] finds those that hold coins by
 // trying the indexes in order.
 //
+// A wallet belongs to one network. One that was made for [AnyNetwork] belongs to the
+// first that it is opened on: its address can be in that network's genesis.
+//
 // # Files
 //
 // A wallet's directory holds wallet.age, encrypted with the passphrase by age

@@ -25,6 +25,9 @@ type Prepared struct {
 // the journal. A fee of zero stands for the network's least. Nothing is sent:
 // Track does that.
 func (w *Wallet) Prepare(ctx context.Context, r *Remote, to string, amount, fee uint64) (*Prepared, error) {
+	if err := w.on(r); err != nil {
+		return nil, err
+	}
 	address, err := chain.ParseAddress(w.network.Prefix, to)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,10 @@ func NetworkOf(g *chain.Genesis) Network {
 	return Network{Name: g.Name, Chain: g.ID(), Prefix: g.Prefix(), Shards: g.Shards}
 }
 
+// AnyNetwork is no network yet: a wallet that is made for it is bound to the first
+// network with the addresses' prefix that it is opened on.
+func AnyNetwork(prefix string) Network { return Network{Prefix: prefix} }
+
 // Wallet is an open wallet. It is safe for use by many goroutines, and so are
 // its files for many processes.
 type Wallet struct {
@@ -87,7 +91,8 @@ func Create(dir, passphrase, words string, network Network, o Options) (*Wallet,
 		return nil, chain.Rule(ErrExists, "there is a wallet in %s already; choose another directory, or move it away", dir)
 	}
 	w := &Wallet{dir: dir, options: o, passphrase: passphrase, network: network}
-	if err := w.load(&content{Version: fileVersion, Network: network.Name, Chain: network.Chain, Prefix: network.Prefix, Words: words}); err != nil {
+	c := &content{Version: fileVersion, Network: network.Name, Chain: network.Chain, Prefix: network.Prefix, Words: words}
+	if err := errors.Join(c.check(), w.load(c)); err != nil {
 		return nil, err
 	}
 	if err := w.save(w.data); err != nil {
@@ -97,7 +102,9 @@ func Create(dir, passphrase, words string, network Network, o Options) (*Wallet,
 	return w, nil
 }
 
-// Open opens the wallet in a directory. It refuses one of another network.
+// Open opens the wallet in a directory. It refuses one of another network, and
+// binds one that has none yet. With the zero Network it opens any wallet, which
+// then has addresses and words, but nothing that takes a network.
 func Open(dir, passphrase string, network Network, o Options) (*Wallet, error) {
 	w := &Wallet{dir: dir, options: o.withDefaults(), passphrase: passphrase, network: network, journal: &journal{dir: dir}}
 	raw, stamp, err := readFile(dir)
@@ -108,11 +115,42 @@ func Open(dir, passphrase string, network Network, o Options) (*Wallet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Chain != network.Chain {
+	w.stamp = stamp
+	switch {
+	case network == Network{}:
+		w.network = Network{Name: c.Network, Chain: c.Chain, Prefix: c.Prefix}
+	case c.Chain.IsZero():
+		return w, w.bind(c)
+	case c.Chain != network.Chain:
 		return nil, chain.Rule(chain.ErrWrongChain, "the wallet in %s is of network %q (chain %s), and this is %q (chain %s); name the right network, or make a wallet for this one", dir, c.Network, c.Chain.Short(), network.Name, network.Chain.Short())
 	}
-	w.stamp = stamp
 	return w, w.load(c)
+}
+
+// bind binds a wallet without a network to the one that it is opened on.
+func (w *Wallet) bind(c *content) error {
+	n := w.network
+	if c.Prefix != n.Prefix {
+		return chain.Rule(chain.ErrWrongChain, "the wallet in %s is for networks whose addresses begin with %s1, and those of %q begin with %s1; make another wallet for it", w.dir, c.Prefix, n.Name, n.Prefix)
+	}
+	if err := w.load(c); err != nil {
+		return err
+	}
+	return w.change(func(c *content) error {
+		if !c.Chain.IsZero() && c.Chain != n.Chain { // another process was quicker
+			return chain.Rule(chain.ErrWrongChain, "the wallet in %s is of network %q since a moment ago, and this is %q", w.dir, c.Network, n.Name)
+		}
+		c.Network, c.Chain = n.Name, n.Chain
+		return nil
+	})
+}
+
+// on checks that the wallet was opened on the network that r is.
+func (w *Wallet) on(r *Remote) error {
+	if w.network.Chain != r.Params.ChainID || w.network.Shards != r.Params.Shards {
+		return chain.Rule(chain.ErrWrongChain, "the wallet in %s was opened on network %q and is used on %q; open it there", w.dir, w.network.Name, r.Genesis.Name)
+	}
+	return nil
 }
 
 // load derives the keys of a content.
@@ -221,6 +259,9 @@ const AnyShard = -1
 
 // NewAddress takes the next address that lives in the shard into use.
 func (w *Wallet) NewAddress(shard int) (*Key, error) {
+	if shard != AnyShard && w.network.Shards == 0 {
+		return nil, chain.Rule(chain.ErrWrongShard, "no network says how many shards there are; name it, or take an address in any shard")
+	}
 	if shard != AnyShard && (shard < 0 || shard >= w.network.Shards) {
 		return nil, chain.Rule(chain.ErrWrongShard, "there is no shard %d; the network has shards 0 to %d", shard, w.network.Shards-1)
 	}

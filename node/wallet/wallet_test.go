@@ -241,3 +241,85 @@ func FuzzContent(f *testing.F) {
 		}
 	})
 }
+
+// A wallet that was made before its network has the addresses that it has later,
+// and belongs to the first network that it is opened on, and no other.
+func TestAWalletIsOlderThanItsNetwork(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir, "secret", "", AnyNetwork(chain.PrefixTest), cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := w.NewAddress(AnyShard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.NewAddress(0); !errors.Is(err, chain.ErrWrongShard) {
+		t.Errorf("an address in a shard of no network: %v", err)
+	}
+	r := &Remote{Genesis: &chain.Genesis{Name: "test"}, Params: chain.NewParams(testNetwork.Chain, chain.PrefixTest, 4, 1)}
+	_, balance := w.Balance(t.Context(), r)
+	_, prepare := w.Prepare(t.Context(), r, k.Address.Text(chain.PrefixTest), 1, 1)
+	_, recover := w.Recover(t.Context(), r)
+	for _, err := range []error{balance, prepare, recover} {
+		if !errors.Is(err, chain.ErrWrongChain) {
+			t.Errorf("used without a network: %v", err)
+		}
+	}
+	main := testNetwork
+	main.Prefix = chain.PrefixMain
+	if _, err := Open(dir, "secret", main, cheap); !errors.Is(err, chain.ErrWrongChain) || !strings.Contains(err.Error(), "iost1") {
+		t.Errorf("a network with other addresses: %v", err)
+	}
+	unbound, err := Open(dir, "secret", Network{}, cheap)
+	if err != nil || unbound.Network() != AnyNetwork(chain.PrefixTest) {
+		t.Fatalf("without a network: %v", err)
+	}
+	bound, err := Open(dir, "secret", testNetwork, cheap)
+	if err != nil || len(bound.Keys()) != 1 || bound.Keys()[0].Address != k.Address || bound.Words() != w.Words() {
+		t.Fatalf("on its network: %v", err)
+	}
+	if _, err := bound.NewAddress(3); err != nil {
+		t.Error(err)
+	}
+	other := testNetwork
+	other.Chain[0]++
+	if _, err := Open(dir, "secret", other, cheap); !errors.Is(err, chain.ErrWrongChain) {
+		t.Errorf("a second network: %v", err)
+	}
+	again, err := Open(dir, "secret", Network{}, cheap)
+	if err != nil || again.Network().Chain != testNetwork.Chain || len(again.Keys()) != 2 {
+		t.Fatalf("without naming the network: %v", err)
+	}
+	if _, err := Create(t.TempDir(), "secret", "", AnyNetwork("btc"), cheap); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a prefix of nothing: %v", err)
+	}
+}
+
+// Of two programs that open a wallet on two networks for the first time, one wins.
+func TestAWalletIsBoundOnce(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Create(dir, "secret", "", AnyNetwork(chain.PrefixTest), cheap); err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error, 8)
+	for i := range cap(errs) {
+		n := testNetwork
+		n.Chain = chain.Hash{byte(i + 1)}
+		go func() {
+			_, err := Open(dir, "secret", n, cheap)
+			errs <- err
+		}()
+	}
+	won := 0
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			won++
+		} else if !errors.Is(err, chain.ErrWrongChain) {
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d networks have the wallet", won)
+	}
+}
