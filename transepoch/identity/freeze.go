@@ -144,6 +144,8 @@ func (x *execution) applySeed(op *Seed) Reason {
 	d := &seed{ref: SeedRef{Height: x.height, View: c.View, Choice: hash}, raw: slices.Clone(op.Choice), frozen: x.freeze()}
 	d.groups = drp.Groups(x.cur.beacon(x.book.params, &x.book.genesis.Policy), c.View)
 	x.l.seed = d
-	x.tell(chain.IdentityShard, SeedID(x.cur.rec.Chain, op.Epoch, c.View, x.cur.hash, d.frozen.hash, hash), chain.Committed)
+	x.report.seed = SeedID(x.cur.rec.Chain, op.Epoch, c.View, x.cur.hash, d.frozen.hash, hash)
+	x.report.frozen = d.frozen.hash
+	x.tell(chain.IdentityShard, x.report.seed, chain.Committed)
 	return Done
 }

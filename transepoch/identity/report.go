@@ -52,6 +52,22 @@ type Report struct {
 	// for shards the payouts ([Payout.Hash]).
 	Tree   chain.OutcomeTree
 	Hashes *merkle.Tree
+
+	seed, frozen chain.Hash // of a seed in the block
+}
+
+// SignOff is what the beacon's servers open their shares for, if the final block
+// has a seed. It is for the owner to keep: a snapshot of the state does not have
+// it.
+func (r *Report) SignOff(b *chain.Block) ([]byte, bool) {
+	if r.seed.IsZero() {
+		return nil, false
+	}
+	proof, ok := r.Proof(b, r.seed)
+	if !ok {
+		return nil, false
+	}
+	return (&SignOff{r.frozen, *proof}).AppendTo(nil), true
 }
 
 // Proof shows that the final block recorded an outcome: that of an op, of a seed

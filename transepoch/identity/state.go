@@ -102,13 +102,13 @@ func (s *State) Seeded() (Seeded, bool) {
 	if d == nil {
 		return Seeded{}, false
 	}
-	return Seeded{SeedRef: d.ref, Choice: d.raw, Frozen: d.frozen.hash}, true
+	return Seeded{SeedRef: d.ref, Raw: d.raw, Frozen: d.frozen.hash}, true
 }
 
 // Seeded is a final seed.
 type Seeded struct {
 	SeedRef
-	Choice []byte     // of package drp; it must not be changed
+	Raw    []byte     // the choice of package drp; it must not be changed
 	Frozen chain.Hash // the next frozen set's
 }
 
