@@ -245,3 +245,22 @@ func (m *Lottery) show(to []sm.NodeID) {
 		m.emit(sm.Send{To: to, Msg: m.ticket})
 	}
 }
+
+// Standing is what a member knows of another in the current view.
+type Standing struct {
+	ID       chain.ValidatorID
+	Ticket   bool   // its ticket is known
+	Wrong    bool   // it sent a ticket that is none
+	GaveUp   uint64 // the highest round it gave up on, plus 1
+	Excluded bool   // it failed as a leader
+}
+
+// Standings tell an operator, by member, who takes part and who does not.
+func (m *Lottery) Standings() []Standing {
+	list := make([]Standing, len(m.peers))
+	for i := range m.peers {
+		p := &m.peers[i]
+		list[i] = Standing{m.cfg.Members[i].ID, p.lot != nil, p.bad, p.gave, m.excluded[i]}
+	}
+	return list
+}

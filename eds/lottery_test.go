@@ -64,6 +64,40 @@ func TestLeadersThatDoNotStart(t *testing.T) {
 	}
 }
 
+// An operator sees who does not take part, and why.
+func TestStandings(t *testing.T) {
+	w := newWorld(t, 7, 20, testCalm)
+	order := w.order(0)
+	silent, wrong, idle := order[6], order[5], order[0]
+	w.net.Crash(w.ids[silent])
+	w.net.FilterOut(w.ids[wrong], func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+		if t, ok := msg.(*Ticket); ok {
+			t.Proof[3]++
+		}
+		return sim.Pass(to, msg)
+	})
+	for i := range w.ids {
+		w.lazy[i] = true
+	}
+	watch := w.at(order[3])
+	w.net.RunUntil(func() bool { return watch.round == 1 && watch.leader >= 0 }, time.Minute)
+	w.net.RunFor(2 * testDelta)
+	for i, s := range watch.Standings() {
+		want := Standing{ID: w.ids[i], Ticket: i != silent && i != wrong, Wrong: i == wrong, GaveUp: 1}
+		if i == silent {
+			want.GaveUp = 0
+		}
+		if s != want {
+			t.Errorf("%+v, want %+v", s, want)
+		}
+	}
+	w.net.RunUntil(func() bool { return watch.view == 1 && watch.leader >= 0 }, time.Minute)
+	w.ok()
+	if s := watch.Standings(); s[idle].Excluded || !s[order[2]].Excluded {
+		t.Error("of three that fail where two are believed, the last is excluded")
+	}
+}
+
 // f leaders that fail are never backed again; when more fail all are forgiven.
 func TestExclusion(t *testing.T) {
 	w := newWorld(t, 7, 3, testCalm)
@@ -172,12 +206,13 @@ func shownToHalf(t *testing.T, n int, seed uint64, held int, later time.Duration
 
 // A ticket that is shown to half of the members costs a round at most, each.
 func TestATicketShownToHalf(t *testing.T) {
-	for seed := range uint64(8) {
-		for _, held := range []int{1, 2} {
-			w := shownToHalf(t, 7, 20+seed, held, 10*time.Millisecond)
-			w.eventually(20 * time.Second)
+	for seed := range number(t, "IOS_SEEDS", 9) {
+		n := 4 + 3*int(seed%3)
+		for held := 1; held <= cosi.Faults(n); held++ {
+			w := shownToHalf(t, n, 20+seed, held, 10*time.Millisecond)
+			w.eventually(time.Minute)
 			if w.round > uint64(held) {
-				t.Errorf("seed %d: %d tickets shown to half cost %d rounds", seed, held, w.round)
+				t.Errorf("seed %d, %d members: %d tickets shown to half cost %d rounds", seed, n, held, w.round)
 			}
 		}
 	}
@@ -185,12 +220,13 @@ func TestATicketShownToHalf(t *testing.T) {
 
 // The same when the first leader fails and the ticket comes out only then.
 func TestATicketShownToHalfLate(t *testing.T) {
-	for seed := range uint64(8) {
-		w := shownToHalf(t, 7, 40+seed, 1, 2*testDelta+testRound/2)
+	for seed := range number(t, "IOS_SEEDS", 9) {
+		n := 7 + 3*int(seed%2)
+		w := shownToHalf(t, n, 40+seed, 1, 2*testDelta+testRound/2)
 		w.lazy[w.order(0)[1]] = true
-		w.eventually(20 * time.Second)
+		w.eventually(time.Minute)
 		if w.round > 2 {
-			t.Errorf("seed %d: success in round %d only", seed, w.round)
+			t.Errorf("seed %d, %d members: success in round %d only", seed, n, w.round)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 	testWork  = 600 * time.Millisecond // of a leader until it succeeded
 )
 
-var testCalm = sim.Faults{MinDelay: time.Millisecond, MaxDelay: 50 * time.Millisecond}
+var testCalm = sim.Faults{MinDelay: time.Millisecond, MaxDelay: testDelta}
 
 // world is a network of members and the work of leaders.
 type world struct {
