@@ -95,6 +95,8 @@ func (j *Join) check(chainID chain.Hash, scheme cosi.Scheme) error {
 		if j.Payer != (sig.PublicKey{}) || j.Payment != [64]byte{} {
 			return chain.Rule(ErrOp, "join of %.80q: a payer, but no stake", j.Validator.Name)
 		}
+	} else if err := j.Payer.Check(); err != nil {
+		return chain.Rule(ErrOp, "join of %.80q: the payer's key: %v", j.Validator.Name, err)
 	} else if !sig.Verify(&j.Payer, msg, &j.Payment) {
 		return chain.Rule(chain.ErrSignature, "join of %.80q by the payer of its stake", j.Validator.Name)
 	}
