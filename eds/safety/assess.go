@@ -54,7 +54,6 @@ type Report struct {
 	GroupSize int     `json:"group_size"` // of the smallest group
 	Threshold int     `json:"threshold"`  // of it
 	Withheld  float64 `json:"withheld"`   // some group can withhold the output
-	Predicted float64 `json:"predicted"`  // all groups can know it early
 }
 
 func (p *Plan) check() error {
@@ -87,7 +86,7 @@ func Assess(p Plan) (Report, error) {
 	if r.Epoch > p.Bound {
 		faults = append(faults, p.shardFault(&r))
 	}
-	if max(r.Withheld, r.Predicted) > p.Bound {
+	if r.Withheld > p.Bound {
 		faults = append(faults, p.beaconFault(&r))
 	}
 	if faults != nil {
@@ -103,7 +102,6 @@ func (p *Plan) report() Report {
 	r.Groups, r.GroupSize = len(sizes), sizes[len(sizes)-1]
 	r.Threshold = Threshold(r.GroupSize)
 	r.Withheld = Withheld(r.Validators, r.Byzantine, sizes)
-	r.Predicted = Predicted(r.Validators, r.Byzantine, sizes)
 	return r
 }
 
@@ -242,7 +240,7 @@ func SmallestGroup(p Plan) int {
 		if len(groups) == 1 {
 			break
 		}
-		if Predicted(p.Validators, byz, groups) <= p.Bound && Withheld(p.Validators, byz, groups) <= p.Bound {
+		if Withheld(p.Validators, byz, groups) <= p.Bound {
 			return size
 		}
 	}
@@ -250,10 +248,6 @@ func SmallestGroup(p Plan) int {
 }
 
 func (p *Plan) beaconFault(r *Report) string {
-	what, chance := "some group can withhold the output", r.Withheld
-	if r.Predicted > chance {
-		what, chance = "all groups can know the output early", r.Predicted
-	}
-	return fmt.Sprintf("beacon of %d groups of %d: %s with probability %.3g, above the bound of %.3g; the smallest group size that meets it is %d of %d validators",
-		r.Groups, r.GroupSize, what, chance, r.Bound, SmallestGroup(*p), p.Validators)
+	return fmt.Sprintf("beacon of %d groups of %d: some group can withhold the output with probability %.3g, above the bound of %.3g; the smallest group size that meets it is %d of %d validators",
+		r.Groups, r.GroupSize, r.Withheld, r.Bound, SmallestGroup(*p), p.Validators)
 }

@@ -31,23 +31,6 @@ func Withheld(n, byzantine int, groups []int) (p float64) {
 	return sumOver(groups, func(c int) float64 { return Hypergeometric(n, byzantine, c, c-Threshold(c)) })
 }
 
-// Predicted bounds the probability that all groups have as many Byzantine
-// servers as open their secrets, or as deal them. A group that has many leaves
-// fewer for the others, so the product over the groups is an upper bound.
-func Predicted(n, byzantine int, groups []int) float64 {
-	p := 1.0
-	known := make(map[int]float64)
-	for _, c := range groups {
-		q, ok := known[c]
-		if !ok {
-			q = Hypergeometric(n, byzantine, c, Threshold(c)-1)
-			known[c] = q
-		}
-		p *= q
-	}
-	return p
-}
-
 // sumOver adds up a probability that depends on a size. The sum is at most 1.
 func sumOver(sizes []int, of func(size int) float64) (sum float64) {
 	known := make(map[int]float64)

@@ -24,7 +24,9 @@
 //
 // In a group of c servers the beacon's secrets are shared with the threshold
 // t = floor(c/3)+1. A group withholds if more than c-t of it are Byzantine. The
-// output is known early, or was chosen, if all groups have t Byzantine servers.
+// output is known early, or was chosen, only if every group has t Byzantine
+// servers. Fewer than a third of all are too few for that, however they fall:
+// the thresholds add up to more than a third.
 //
 // # Exactness
 //
