@@ -81,7 +81,6 @@ func (s *security) write(w io.Writer) {
 	}
 	row("batch", fmt.Sprintf("%d absent newcomers and the Byzantine stop a shard", s.BatchSize), s.Swap, stall)
 	row("beacon", fmt.Sprintf("one of %d groups of %d withholds the output", s.Groups, s.GroupSize), s.Withheld, judge(s.Withheld))
-	row("", fmt.Sprintf("all groups know it early (%d of %d each)", s.Threshold, s.GroupSize), s.Predicted, judge(s.Predicted))
 	fmt.Fprintf(w, "\na shard has likely up to %d Byzantine members\n", s.Likely)
 	if s.SmallestShard > 0 {
 		fmt.Fprintf(w, "smallest safe shard: %d validators; these form at most %d shards (a power of two)\n", s.SmallestShard, s.MostShards)
