@@ -70,9 +70,12 @@ func (r *Report) SignOff(b *chain.Block) ([]byte, bool) {
 	return (&SignOff{r.frozen, *proof}).AppendTo(nil), true
 }
 
-// Proof shows that the final block recorded an outcome: that of an op, of a seed
-// or of a record.
+// Proof shows that the final block, which must be the report's, recorded an
+// outcome: that of an op, of a seed or of a record.
 func (r *Report) Proof(b *chain.Block, id chain.Hash) (*chain.OutcomeProof, bool) {
+	if b.Header.Height != r.Height || b.Header.Outcomes != r.Hashes.Root() {
+		return nil, false
+	}
 	for i := range r.Tree {
 		for j := range r.Tree[i].Entries {
 			if r.Tree[i].Entries[j].ID == id {

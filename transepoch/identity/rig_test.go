@@ -154,12 +154,13 @@ func (r *rig) body(author chain.ValidatorID, ops ...Op) *chain.Body {
 	return b
 }
 
-// refused is a body that no member acks.
+// refused is a body that no member acks, for a reason of the kind, or any if it
+// is nil.
 func (r *rig) refused(kind error, ops ...Op) {
 	r.Helper()
 	author := r.members()[0]
 	b := &chain.Body{Chain: r.g.ID(), Shard: chain.IdentityShard, Epoch: r.state.Next().Epoch, Author: author, Payload: (&Payload{ops}).AppendTo(nil)}
-	if _, err := r.state.Checker().Check(b, author); !errors.Is(err, kind) {
+	if _, err := r.state.Checker().Check(b, author); err == nil || kind != nil && !errors.Is(err, kind) {
 		r.Errorf("%v: %v, kind %v is wanted", ops[0].Kind(), err, kind)
 	}
 }
