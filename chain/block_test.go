@@ -136,3 +136,20 @@ func TestBodiesAreSignedAndNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestABodyMayHoldATurn(t *testing.T) {
+	raw := TurnPayloadOf([]byte("next"), [][]byte{goodTx().Raw}, nil)
+	pl, err := testParams.DecodePayload(raw)
+	if err != nil || string(pl.Turn) != "next" || len(pl.Txs) != 1 || string(TurnOf(raw)) != "next" {
+		t.Error(pl, err)
+	}
+	if turn := TurnOf(PayloadOf(nil, nil)); turn != nil {
+		t.Errorf("a payload without a turn has %q", turn)
+	}
+	if _, err := testParams.DecodePayload(TurnPayloadOf(make([]byte, MaxTurnBytes+1), nil, nil)); !errors.Is(err, ErrEncoding) {
+		t.Error("a turn that is too large:", err)
+	}
+	if turn := TurnOf([]byte{0, 0}); turn != nil {
+		t.Errorf("garbage has the turn %q", turn)
+	}
+}

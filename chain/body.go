@@ -82,29 +82,39 @@ func (b *Body) CheckSignature(author *sig.PublicKey) error {
 	return nil
 }
 
-// Payload is what a shard's body holds: transactions of clients, and proofs of
-// what other shards decided.
+// Payload is what a shard's body holds: transactions of clients, proofs of what
+// other shards decided, and now and then a turn to another committee.
 type Payload struct {
+	// Turn asks for the next committee: an encoded entry into an epoch or a batch
+	// of it, see package transepoch. It is empty in nearly all bodies.
+	Turn    []byte
 	Txs     []Tx
 	Bundles []*Bundle
 }
 
-// MaxTxsPerBody and MaxBundlesPerBody bound a payload's lists.
+// MaxTxsPerBody and MaxBundlesPerBody bound a payload's lists, MaxTurnBytes its
+// turn.
 const (
 	MaxTxsPerBody     = 4096
 	MaxBundlesPerBody = 64
+	MaxTurnBytes      = 64 << 10
 )
 
 // PayloadOf encodes transactions (each encoded) and bundles (each encoded).
-func PayloadOf(txs, bundles [][]byte) []byte {
-	size := 8
+func PayloadOf(txs, bundles [][]byte) []byte { return TurnPayloadOf(nil, txs, bundles) }
+
+// TurnPayloadOf is PayloadOf with a turn. The turn comes first, so that TurnOf
+// finds it without decoding the rest.
+func TurnPayloadOf(turn []byte, txs, bundles [][]byte) []byte {
+	size := 12 + len(turn)
 	for _, t := range txs {
 		size += len(t)
 	}
 	for _, b := range bundles {
 		size += 4 + len(b)
 	}
-	dst := be.AppendUint32(make([]byte, 0, size), uint32(len(txs)))
+	dst := AppendBlob(make([]byte, 0, size), turn)
+	dst = be.AppendUint32(dst, uint32(len(txs)))
 	for _, t := range txs {
 		dst = append(dst, t...)
 	}
@@ -115,12 +125,26 @@ func PayloadOf(txs, bundles [][]byte) []byte {
 	return dst
 }
 
+// TurnOf is the turn in a payload that decodes, which it aliases; nil if there is
+// none.
+func TurnOf(payload []byte) []byte {
+	turn := NewReader(payload).Blob(MaxTurnBytes)
+	if len(turn) == 0 {
+		return nil
+	}
+	return turn
+}
+
 // DecodePayload decodes a payload, which aliases raw.
 func (p *Params) DecodePayload(raw []byte) (*Payload, error) {
 	r := NewReader(raw)
+	pl := new(Payload)
+	if turn := r.Blob(MaxTurnBytes); len(turn) > 0 {
+		pl.Turn = turn
+	}
 	n := r.Count(MaxTxsPerBody, txMinSize)
 	left := n
-	pl := &Payload{Txs: p.readTxs(r, n, func() bool { left--; return left >= 0 })}
+	pl.Txs = p.readTxs(r, n, func() bool { left--; return left >= 0 })
 	for range r.Count(MaxBundlesPerBody, 4) {
 		b, err := p.DecodeBundle(r.Blob(MaxBodyBytes))
 		if err != nil && r.err == nil {

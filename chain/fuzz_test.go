@@ -44,6 +44,7 @@ func FuzzBody(f *testing.F) {
 func FuzzPayload(f *testing.F) {
 	block, tree, _ := finalBlock(f)
 	f.Add(PayloadOf([][]byte{goodTx().Raw}, [][]byte{tree.Bundle(block, 1, []Tx{*goodTx()}).Encode()}))
+	f.Add(TurnPayloadOf([]byte("turn"), nil, nil))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		pl, err := testParams.DecodePayload(raw)
 		if err != nil {
@@ -57,7 +58,7 @@ func FuzzPayload(f *testing.F) {
 			b.VerifyPath()
 			bundles = append(bundles, b.AppendTo(nil))
 		}
-		if !bytes.Equal(PayloadOf(txs, bundles), raw) {
+		if !bytes.Equal(TurnPayloadOf(pl.Turn, txs, bundles), raw) || !bytes.Equal(TurnOf(raw), pl.Turn) {
 			t.Fatal("two encodings of one payload")
 		}
 	})
