@@ -26,6 +26,7 @@ type source struct {
 	height  uint64    // what it claims
 	avoid   time.Time // until when we ask nothing of it
 	strikes int       // failures since its last useful block
+	asks    budget    // Fetches to it
 }
 
 const (
@@ -169,7 +170,7 @@ func (c *Chain) fire() {
 	}
 	c.timer = time.Time{}
 	k := &c.catchup
-	for _, id := range k.sync.overdue(c.now, 4*c.cfg.Policy.RetryInterval) {
+	for _, id := range k.sync.overdue(c.now, &c.cfg.Policy) {
 		c.avoid(id)
 	}
 	asked := 0
@@ -189,7 +190,7 @@ func (c *Chain) server(height uint64) (sm.NodeID, bool) {
 	for i := range k.sources {
 		turn := (k.sync.turn + i) % len(k.sources)
 		s := k.sources[turn]
-		if c.claims(s) && s.height >= height && !c.now.Before(s.avoid) && !k.sync.busy(s.id) {
+		if c.claims(s) && s.height >= height && !c.now.Before(s.avoid) && !k.sync.busy(s.id) && c.m.spend(&s.asks, 1, askLimit-1) {
 			k.sync.turn = turn + 1
 			return s.id, true
 		}

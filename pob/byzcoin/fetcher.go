@@ -33,6 +33,10 @@ const (
 	// blockCost is what a block costs besides its bodies, in bytes: the check of
 	// a certificate.
 	blockCost = 1 << 14
+	// serveLimit and askLimit are how many ranges a peer may ask of us, and we of
+	// it, in a RetryInterval. Intervals of the two overlap.
+	serveLimit = 8
+	askLimit   = 4
 )
 
 // covered reports whether a height has come or is asked for, and where what
@@ -83,10 +87,11 @@ func (f *fetcher) busy(peer sm.NodeID) bool {
 	return slices.ContainsFunc(f.out, func(o fetch) bool { return o.peer == peer })
 }
 
-// overdue takes out what was not answered in time.
-func (f *fetcher) overdue(now time.Time, patience time.Duration) (late []sm.NodeID) {
+// overdue takes out what was not answered in time: a full range of blocks may
+// take 8 retry intervals, one block 2.
+func (f *fetcher) overdue(now time.Time, p *Policy) (late []sm.NodeID) {
 	f.out = slices.DeleteFunc(f.out, func(o fetch) bool {
-		if now.Sub(o.at) < patience {
+		if now.Sub(o.at) < 2*p.RetryInterval+6*p.RetryInterval*time.Duration(o.count)/time.Duration(p.FetchBlocks) {
 			return false
 		}
 		late = append(late, o.peer)

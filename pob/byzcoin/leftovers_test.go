@@ -179,3 +179,15 @@ func TestALeaderHasTheTimeToCheck(t *testing.T) {
 		t.Errorf("a patience of %v, at most %v", p, bound)
 	}
 }
+
+// A body of another term is not acked, whatever it travels in.
+func TestABodyOfAnotherTermIsNotAcked(t *testing.T) {
+	s := newSolo(t, 4, 2)
+	b := s.signed(1, 1, "a")
+	b.Batch++
+	b.SignBody(s.c.keys[1])
+	s.receive(1, &Body{b})
+	if s.m.acked != 0 || len(s.records) != 0 {
+		t.Error("it acks the body")
+	}
+}

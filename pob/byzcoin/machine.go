@@ -87,6 +87,7 @@ type peer struct {
 	avoid    time.Time // until when we fetch nothing from it
 	budget   budget    // bytes of bodies
 	serves   budget    // answers to Fetch
+	asks     budget    // Fetches to it
 	queries  budget    // answers to Query and Where
 	pointed  time.Time // when we told it that we are in a later term
 	sought   time.Time // when we asked it how far it is

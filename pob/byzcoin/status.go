@@ -187,7 +187,9 @@ func (m *Machine) tellStatus() {
 	far := uint64(2)
 	if m.me < 0 {
 		s.Phase, s.Reason = Following, "in step with the committee, in which we have no seat"
-		far = 16 // a follower is told of blocks when they are final
+		if m.status.told.Phase == Following {
+			far = 16 // it is always a little behind
+		}
 	}
 	missing := false
 	switch {
@@ -195,7 +197,7 @@ func (m *Machine) tellStatus() {
 		s.Phase, s.Reason = Halted, m.status.why
 	case !m.status.synced:
 		s.Phase, s.Reason, missing = Syncing, fmt.Sprintf("waiting until %d of %d members have answered and none is ahead", m.q, m.s), true
-	case m.best != nil && m.best.Height > m.height+far && len(m.sync.out) > 0:
+	case m.best != nil && m.best.Height > m.height+far && (len(m.sync.out) > 0 || m.me < 0):
 		s.Phase, s.Reason = Syncing, "fetching final blocks"
 	case m.joined > m.view && m.now.Sub(m.status.progress) > m.cfg.Policy.ViewTimeout && m.left(m.joined) < m.q:
 		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s), true

@@ -37,12 +37,11 @@ func (m *Machine) server(height uint64) (sm.NodeID, bool) {
 	for i := range m.s {
 		seat := (m.sync.turn + i) % m.s
 		p := &m.peers[seat]
-		if seat == m.me || m.now.Before(p.avoid) || m.sync.busy(m.cfg.Members[seat]) {
+		if seat == m.me || m.now.Before(p.avoid) || m.sync.busy(m.cfg.Members[seat]) || !m.may(&p.asks, askLimit-1) {
 			continue
 		}
 		if p.height >= height {
-			m.sync.turn = seat + 1
-			return m.cfg.Members[seat], true
+			return m.turnTo(seat), true
 		}
 		if any < 0 && m.ripe() {
 			any = seat
@@ -51,12 +50,17 @@ func (m *Machine) server(height uint64) (sm.NodeID, bool) {
 	if any < 0 {
 		return 0, false
 	}
-	m.sync.turn = any + 1
-	return m.cfg.Members[any], true
+	return m.turnTo(any), true
+}
+
+func (m *Machine) turnTo(seat int) sm.NodeID {
+	m.sync.turn = seat + 1
+	m.spend(&m.peers[seat].asks, 1, askLimit-1)
+	return m.cfg.Members[seat]
 }
 
 func (m *Machine) retryFetch() {
-	for _, id := range m.sync.overdue(m.now, 8*m.cfg.Policy.RetryInterval) {
+	for _, id := range m.sync.overdue(m.now, &m.cfg.Policy) {
 		m.avoid(m.seats[id])
 	}
 }
@@ -68,7 +72,7 @@ func (m *Machine) avoid(seat int) {
 
 // onFetch serves final blocks of whatever term to whoever asks.
 func (m *Machine) onFetch(from sm.NodeID, p *peer, f *Fetch) {
-	if f.Count == 0 || f.From == 0 || !m.spend(&p.serves, 1, 4) {
+	if f.Count == 0 || f.From == 0 || !m.spend(&p.serves, 1, serveLimit-1) {
 		return
 	}
 	if f.From > m.height {

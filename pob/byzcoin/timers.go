@@ -108,12 +108,17 @@ type budget struct {
 }
 
 func (m *Machine) spend(b *budget, amount, limit int) bool {
-	if m.now.Sub(b.since) >= m.cfg.Policy.RetryInterval {
-		*b = budget{since: m.now}
-	}
-	if b.used > limit {
+	if !m.may(b, limit) {
 		return false
 	}
 	b.used += amount
 	return true
+}
+
+// may reports whether something is left of the budget.
+func (m *Machine) may(b *budget, limit int) bool {
+	if m.now.Sub(b.since) >= m.cfg.Policy.RetryInterval {
+		*b = budget{since: m.now}
+	}
+	return b.used <= limit
 }
