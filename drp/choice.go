@@ -84,20 +84,20 @@ func HashRefs(view uint64, refs []Ref) chain.Hash {
 // threshold, each of them to its own group, none twice.
 func (l *layout) check(c *Choice) error {
 	if len(c.Dealings) != l.dealers() {
-		return fmt.Errorf("drp: a choice of %d dealings, %d are wanted", len(c.Dealings), l.dealers())
+		return chain.Rule(chain.ErrProof, "a choice of %d dealings, %d are wanted", len(c.Dealings), l.dealers())
 	}
 	i := 0
 	for g := range l.groups {
 		for k := range l.threshold(g) {
 			d := c.Dealings[i]
 			if int(d.Group) != g {
-				return fmt.Errorf("drp: dealing %d of a choice is of group %d, %d dealings of group %d are wanted first", i, d.Group, l.threshold(g), g)
+				return chain.Rule(chain.ErrProof, "dealing %d of a choice is of group %d, %d dealings of group %d are wanted first", i, d.Group, l.threshold(g), g)
 			}
 			if err := l.fits(d); err != nil {
 				return err
 			}
 			if k > 0 && d.Dealer <= c.Dealings[i-1].Dealer {
-				return fmt.Errorf("drp: server %d comes after server %d in a choice; each dealer once and ascending ids are wanted", d.Dealer, c.Dealings[i-1].Dealer)
+				return chain.Rule(chain.ErrProof, "server %d comes after server %d in a choice; each dealer once and ascending ids are wanted", d.Dealer, c.Dealings[i-1].Dealer)
 			}
 			i++
 		}
@@ -112,7 +112,7 @@ func (l *layout) checkSigned(c *Choice) error {
 	}
 	for i, good := range l.run.checkSignatures(c.Dealings) {
 		if !good {
-			return fmt.Errorf("drp: the dealing of server %d is not signed by it", c.Dealings[i].Dealer)
+			return chain.Rule(chain.ErrSignature, "the dealing of server %d is not signed by it", c.Dealings[i].Dealer)
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func (o *own) refusal() error {
 	}
 	for i, err := range o.faults {
 		if err != nil {
-			return fmt.Errorf("drp: the dealing of server %d: %w", o.dealings[i].Dealer, err)
+			return chain.Rule(chain.ErrProof, "the dealing of server %d: %v", o.dealings[i].Dealer, err)
 		}
 	}
 	return nil

@@ -128,13 +128,13 @@ func (l *layout) fits(d *Dealing) error {
 	i := l.run.cfg.find(d.Dealer)
 	switch {
 	case i < 0:
-		return fmt.Errorf("drp: a dealing by validator %d, which is not a server of epoch %d", d.Dealer, l.run.cfg.Epoch)
+		return chain.Rule(chain.ErrProof, "a dealing by validator %d, which is not a server of epoch %d", d.Dealer, l.run.cfg.Epoch)
 	case d.View != l.view:
-		return fmt.Errorf("drp: a dealing by server %d for view %d, not %d", d.Dealer, d.View, l.view)
+		return chain.Rule(chain.ErrProof, "a dealing by server %d for view %d, not %d", d.Dealer, d.View, l.view)
 	case int(d.Group) != l.seats[i].group:
-		return fmt.Errorf("drp: a dealing by server %d to group %d, its own is %d", d.Dealer, d.Group, l.seats[i].group)
+		return chain.Rule(chain.ErrProof, "a dealing by server %d to group %d, its own is %d", d.Dealer, d.Group, l.seats[i].group)
 	case len(d.Shares) != pvss.DealingSize(len(l.groups[d.Group])):
-		return fmt.Errorf("drp: a dealing by server %d of %d bytes to a group of %d", d.Dealer, len(d.Shares), len(l.groups[d.Group]))
+		return chain.Rule(chain.ErrProof, "a dealing by server %d of %d bytes to a group of %d", d.Dealer, len(d.Shares), len(l.groups[d.Group]))
 	}
 	return nil
 }

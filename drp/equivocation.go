@@ -1,7 +1,6 @@
 package drp
 
 import (
-	"errors"
 	"fmt"
 
 	"ios/chain"
@@ -47,13 +46,13 @@ func (e *Equivocation) Verify(cfg *Config) (culprit chain.ValidatorID, err error
 func (r *run) equivocate(a, b *Dealing) error {
 	switch {
 	case a.Dealer != b.Dealer || a.View != b.View:
-		return errors.New("drp: the dealings are of different servers or views")
+		return chain.Rule(chain.ErrProof, "the dealings are of different servers or views")
 	case a.content == b.content:
-		return errors.New("drp: the dealings are the same")
+		return chain.Rule(chain.ErrProof, "the dealings are the same")
 	case r.cfg.find(a.Dealer) < 0:
-		return fmt.Errorf("drp: validator %d is not a server of epoch %d", a.Dealer, r.cfg.Epoch)
+		return chain.Rule(chain.ErrProof, "validator %d is not a server of epoch %d", a.Dealer, r.cfg.Epoch)
 	case r.checkSignatures([]*Dealing{a, b}) != nil:
-		return fmt.Errorf("drp: not both dealings are signed by server %d", a.Dealer)
+		return chain.Rule(chain.ErrSignature, "not both dealings are signed by server %d", a.Dealer)
 	}
 	return nil
 }

@@ -147,6 +147,13 @@ func (s *Machine) onDeal(i int, m *Deal) {
 	if sl.state == Invalid || sl.state == Equivocal || sl.second {
 		return
 	}
+	if len(m.Raw) > dealingSize(len(l.layout.groups[0])) {
+		// Longer than for the largest group of any view.
+		if sl.state == Absent {
+			sl.state = Invalid
+		}
+		return
+	}
 	d, err := DecodeDealing(m.Raw)
 	if err == nil && d.View != l.layout.view {
 		return // an answer to another Lead

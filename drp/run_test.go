@@ -299,3 +299,24 @@ func TestLeaderDies(t *testing.T) {
 		})
 	}
 }
+
+// The same seed gives the same run, message for message.
+func TestRunsRepeat(t *testing.T) {
+	run := func(seed uint64) [32]byte {
+		w := newWorld(t, 24, 8, seed, sim.Mix(3))
+		w.corrupt(2, "equivocates")
+		w.corrupt(5, "garbage")
+		w.begin(0)
+		w.lead(1)
+		w.untilDecided()
+		w.collect(7)
+		w.untilResult(7)
+		return w.net.Hash()
+	}
+	if run(1) != run(1) {
+		t.Error("one seed gives two runs")
+	}
+	if run(1) == run(2) {
+		t.Error("two seeds give one run")
+	}
+}

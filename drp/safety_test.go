@@ -2,6 +2,7 @@ package drp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,7 +168,7 @@ func TestAClientCannotChooseTheGrouping(t *testing.T) {
 	} {
 		if _, err := CheckChoice(w.cfg, c.Raw, idOf(0)); err == nil {
 			t.Errorf("%s is accepted", name)
-		} else if !strings.HasPrefix(err.Error(), "drp: ") {
+		} else if !errors.Is(err, chain.ErrProof) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package drp
 
 import (
-	"errors"
 	"fmt"
 
 	"ios/chain"
@@ -31,7 +30,7 @@ func Verify(cfg *Config, raw []byte) (*Output, error) {
 	}
 	hash := t.Choice.Hash()
 	if err := cfg.VerifySignOff(t.Choice.View, hash, t.SignOff); err != nil {
-		return nil, fmt.Errorf("drp: the choice of the transcript is not signed off: %w", err)
+		return nil, chain.Rule(chain.ErrProof, "the choice of the transcript is not signed off: %v", err)
 	}
 	if err := l.checkSigned(t.Choice); err != nil {
 		return nil, err
@@ -44,7 +43,7 @@ func Verify(cfg *Config, raw []byte) (*Output, error) {
 		return nil, err
 	}
 	if wrong := v.batch.Check(); wrong != nil {
-		return nil, fmt.Errorf("drp: the proof of %s is wrong", v.names[wrong[0]])
+		return nil, chain.Rule(chain.ErrProof, "the proof of %s is wrong", v.names[wrong[0]])
 	}
 	return l.output(t.Choice, hash, t.Counts, v.opened)
 }
@@ -73,7 +72,7 @@ func (v *verifier) dealings(l *layout, t *Transcript) error {
 		p, err := l.parse(d)
 		if t.Counts[i] {
 			if err != nil {
-				return fmt.Errorf("drp: the dealing of server %d counts but is wrong: %w", d.Dealer, err)
+				return chain.Rule(chain.ErrProof, "the dealing of server %d counts but is wrong: %v", d.Dealer, err)
 			}
 			v.add(p, "the dealing of server %d, which counts,", d.Dealer)
 			v.parsed[d.Group] = append(v.parsed[d.Group], p)
@@ -85,7 +84,7 @@ func (v *verifier) dealings(l *layout, t *Transcript) error {
 		var alone pvss.Batch
 		alone.Add(p)
 		if alone.Check() == nil {
-			return fmt.Errorf("drp: the dealing of server %d is right but does not count", d.Dealer)
+			return chain.Rule(chain.ErrProof, "the dealing of server %d is right but does not count", d.Dealer)
 		}
 	}
 	return nil
@@ -105,7 +104,7 @@ func (v *verifier) openings(l *layout, t *Transcript, hash chain.Hash) error {
 			id := l.run.cfg.Servers[l.groups[g][list[i].Index]].ID
 			o, err := r.Open(pvss.Binding(hash), int(list[i].Index), v.parsed[g], list[i].Shares)
 			if err != nil {
-				return fmt.Errorf("drp: the shares of server %d: %w", id, err)
+				return chain.Rule(chain.ErrProof, "the shares of server %d: %v", id, err)
 			}
 			v.add(o, "the shares that server %d opened", id)
 			v.opened[g] = append(v.opened[g], o)
@@ -124,7 +123,7 @@ func (l *layout) output(c *Choice, hash chain.Hash, counts []bool, opened [][]*p
 	}
 	if len(out.Zero) == len(c.Dealings) {
 		// An honest validator signs off only what is right in its own group.
-		return nil, errors.New("drp: no dealing of the choice counts; nobody honest can have signed it off")
+		return nil, chain.Rule(chain.ErrProof, "no dealing of the choice counts; nobody honest can have signed it off")
 	}
 	var sum pvss.Sum
 	for g := range opened {
@@ -132,7 +131,7 @@ func (l *layout) output(c *Choice, hash chain.Hash, counts []bool, opened [][]*p
 			continue
 		}
 		if err := sum.Add(opened[g]); err != nil {
-			return nil, fmt.Errorf("drp: group %d: %w", g, err)
+			return nil, chain.Rule(chain.ErrProof, "group %d: %v", g, err)
 		}
 	}
 	total := sum.Bytes()
