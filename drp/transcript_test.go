@@ -2,6 +2,7 @@ package drp
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"runtime"
@@ -345,4 +346,27 @@ func FuzzEquivocation(f *testing.F) {
 			t.Fatal("evidence of what nobody did")
 		}
 	})
+}
+
+// What a run with fixed keys and streams gives. A change here is a change of the
+// protocol: two versions would not agree on an output.
+func TestGolden(t *testing.T) {
+	cfg, keys := newConfig(20, 8, 1)
+	tr := transcriptOf(cfg, keys, 3)
+	raw := tr.AppendTo(nil)
+	out, err := Verify(cfg, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ what, got, want string }{
+		{"setup", cfg.hash().String(), "acb23e22fcf6fe368994137ecc408cfda5fd0a1eddc60ddadc3088ec39e6e4c5"},
+		{"groups", fmt.Sprint(Groups(cfg, 3)), "[[8 14 23 26 32 38 47 50 56 62] [5 11 17 20 29 35 41 44 53 59]]"},
+		{"choice", out.Choice.String(), "e88cc94d6468548d8d023e71ee2a816ac967e766b0aadac506be3aa3e570b23a"},
+		{"transcript", chain.Hash(sha256.Sum256(raw)).String(), "ad73c504d32fe59df34cb35f7ca2a6c890ed22058da2549d564822cdf381cedc"},
+		{"output", out.Random.String(), "b5b36a45937dfd981e48d0d3d5dc08a722b27af5f3ad60e88bdd913f60c86335"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q", c.what, c.got)
+		}
+	}
 }
