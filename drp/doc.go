@@ -36,10 +36,17 @@
 //
 // # The machine
 //
-// [Machine] follows package sm. Its owner tells it [Begin], [Lead], [Decided],
-// [Collect] and [Stop], and gets [Propose], [Progress], [Equivocation], [Learned],
-// [Result] and [Refused]. A peer has one slot in what is gathered, is answered
-// once in a Delta, and can have one sign-off checked in a Delta.
+// [Machine] follows package sm. Its owner tells it [Begin] for every view, [Lead]
+// where it leads, and gets [Propose] there. Whoever is to sign a proposal has the
+// machine [Examine] it, and signs only after [Examined]: the bytes are on disk
+// then. [Decided], or [SignedOff] where the bytes are not at hand, tells of the
+// outcome, [Collect] makes the transcript, which comes as [Result]. [Progress] has
+// the tables on the way, [Equivocation] is evidence, [Learned] a decision that
+// others told of first, [Refused] what could not be done. [Stop] ends it.
+//
+// A peer has one slot in what is gathered, is answered once in a Delta, and can
+// have one sign-off checked in a Delta. The checks of a leader and of a collector
+// are made in one step each: for 512 servers that is about a quarter of a second.
 //
 // # Departures from the papers
 //

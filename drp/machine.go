@@ -178,7 +178,8 @@ func (s *Machine) restore(rec sm.Persist) error {
 
 // CheckChoice is the function of this name for the server itself. It remembers
 // the last choice that it examined, so that what was checked before the sign-off
-// is not checked again after.
+// is not checked again after. It puts nothing on disk, [Examine] does; evidence
+// that it comes across is delivered by the next step.
 func (s *Machine) CheckChoice(raw []byte) (*Choice, error) {
 	m, err := s.examine(raw)
 	if err != nil {

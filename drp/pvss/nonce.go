@@ -14,9 +14,11 @@ type source struct {
 }
 
 func newSource(key SecretKey, random io.Reader) (s source, err error) {
-	if key.reveal == nil {
-		return s, errNoSecret
+	x, err := key.number()
+	if err != nil {
+		return s, err
 	}
+	x.Zero()
 	s.key = *key.reveal()
 	if _, err := io.ReadFull(random, s.fresh[:]); err != nil {
 		return s, fmt.Errorf("pvss: reading randomness: %w", err)

@@ -359,6 +359,10 @@ func TestSecretsHide(t *testing.T) {
 	if _, err := k.Public(); err == nil {
 		t.Error("a wiped key has a public key")
 	}
+	g := newGroup(1, 1)
+	if _, err := Deal(ctxOf(0), g.r, k, stream(1)); err == nil {
+		t.Error("a wiped key deals")
+	}
 	if _, err := (SecretKey{}).Public(); err == nil {
 		t.Error("the zero key has a public key")
 	}
