@@ -260,3 +260,52 @@ func TestBasesAreCertified(t *testing.T) {
 	r.TB = t
 	r.want(Done, r.base(0, term))
 }
+
+// The block with the seed cannot have its end, too: there is no certificate yet.
+func TestSeedAndEndInOneBlock(t *testing.T) {
+	r := newRig(t, 1, 4, 0)
+	ops := []Op{r.choose(), &Output{Epoch: 2, Random: chain.Hash{1}}, &Silent{2, 0, []chain.ValidatorID{1, 2, 3}}}
+	rep := r.block(&chain.Body{Content: &Payload{ops}, Payload: (&Payload{ops}).AppendTo(nil)})
+	if rep.Ops[0].Reason != Done || rep.Ops[1].Reason != ReasonUnseeded || rep.Ops[2].Reason != ReasonUnseeded || rep.Epoch != nil {
+		t.Fatal(rep.Ops)
+	}
+}
+
+// A snapshot is refused when something in it cannot be.
+func TestSnapshotsAreChecked(t *testing.T) {
+	r := newRig(t, 1, 7, 100)
+	r.want(Done, r.unbond(1, 10, Payee{}))
+	r.epoch()
+	r.seed()
+	r.block(r.silent(2, 0, 1)...)
+	raw := r.state.AppendTo(nil)
+	accepted := 0
+	for i := range raw {
+		b := slices.Clone(raw)
+		b[i] ^= 0x80
+		s, err := DecodeState(r.g, r.scheme, b)
+		if err != nil {
+			continue
+		}
+		accepted++
+		h := &chain.Header{Height: s.Height() + 1}
+		s.Execute(h, []*chain.Body{{Content: &Payload{[]Op{&Output{Epoch: 3}}}}})
+		s.Finalize(&chain.Block{Header: *h})
+		if i > 0 && slices.Equal(s.AppendTo(nil), raw) {
+			t.Fatalf("byte %d means nothing", i)
+		}
+	}
+	// Most bytes are of keys and hashes, which may be anything.
+	if accepted == 0 {
+		t.Error("no byte can be another: the test proves nothing")
+	}
+	for _, n := range []int{0, 1, len(raw) / 2, len(raw) - 1} {
+		if _, err := DecodeState(r.g, r.scheme, raw[:n]); !errors.Is(err, ErrSnapshot) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	other, _ := testGenesis(scheme, 1, 8, 100)
+	if _, err := DecodeState(other, r.scheme, raw); !errors.Is(err, ErrSnapshot) {
+		t.Errorf("for another genesis: %v", err)
+	}
+}

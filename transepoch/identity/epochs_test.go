@@ -236,3 +236,40 @@ func TestFirstEpoch(t *testing.T) {
 		t.Error("another genesis has the same random value")
 	}
 }
+
+// Even a record that a quorum certifies has to continue the book.
+func TestCertifiedNonsenseIsRefused(t *testing.T) {
+	r := newRig(t, 2, 8, 100)
+	r.epoch()
+	r.block(r.body(0, r.bases(0)...)) // shard 0 is stalled in epoch 3
+	r.finish()
+	raw := r.records[1].raw
+	for name, spoil := range map[string]func(*Epoch){
+		"nothing":           func(*Epoch) {},
+		"the epoch before":  func(e *Epoch) { e.Number, e.Shards[1].Plan = 2, 2; e.Shards[0].Plan = 1 },
+		"a skipped epoch":   func(e *Epoch) { e.Number, e.Shards[1].Plan = 4, 4 },
+		"another chain":     func(e *Epoch) { e.Chain[0] ^= 1 },
+		"another past":      func(e *Epoch) { e.Previous[0] ^= 1 },
+		"other seats":       func(e *Epoch) { e.Old[1][0], e.Old[1][1] = e.Old[1][1], e.Old[1][0] },
+		"another plan":      func(e *Epoch) { e.Shards[0].Plan = 1 },
+		"new money":         func(e *Epoch) { e.Funds.Credit++ },
+		"a key that is one": func(e *Epoch) { e.Members[0].Cosi = e.Members[1].Cosi },
+		"a shard less":      func(e *Epoch) { e.Shards = e.Shards[:1] },
+		"nobody":            func(e *Epoch) { e.Members = nil },
+		"a first epoch":     func(e *Epoch) { e.Course = First },
+	} {
+		rec := must(DecodeEpoch(raw))
+		spoil(rec)
+		book := must(NewBook(r.g, r.scheme))
+		if err := book.Add(r.records[0].raw, r.records[0].proof); err != nil {
+			t.Fatal(err)
+		}
+		told := tree([]segmentEntry{{chain.IdentityShard, chain.Entry{ID: rec.Hash(), Outcome: chain.Committed}}})
+		h := chain.Header{Chain: r.g.ID(), Shard: chain.IdentityShard, Epoch: 2, Height: 9, Outcomes: told.Root()}
+		committee := must(book.Committee(chain.IdentityShard, chain.Term{Epoch: 2}))
+		err := book.Add(rec.AppendTo(nil), told.Proof(&chain.Block{Header: h, Cert: r.certify(committee, &h)}, 0, 0))
+		if (err == nil) != (name == "nothing") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
