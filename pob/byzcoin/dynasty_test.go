@@ -69,6 +69,7 @@ type dynasty struct {
 	policy  Policy
 	apps    map[sm.NodeID]*realm
 	shirks  map[sm.NodeID]bool
+	snaps   map[sm.NodeID]snapshot
 	sources []sm.NodeID // what the owners name
 	mute    bool        // they name nobody
 
@@ -118,7 +119,7 @@ var realmID = chain.Hash{7, 7}
 func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.Faults) *dynasty {
 	d := &dynasty{
 		t: t, script: script, boards: map[chain.Term]*chain.Committee{}, unknown: map[sm.NodeID]chain.Term{},
-		apps: map[sm.NodeID]*realm{}, shirks: map[sm.NodeID]bool{}, blocks: map[uint64]*chain.Block{},
+		snaps: map[sm.NodeID]snapshot{}, apps: map[sm.NodeID]*realm{}, shirks: map[sm.NodeID]bool{}, blocks: map[uint64]*chain.Block{},
 		final: map[chain.Hash]bool{}, numbers: map[chain.ValidatorID]uint64{}, held: map[chain.Hash]*holding{},
 		lists: map[chain.Hash]map[sm.NodeID]bool{}, passed: map[chain.Term]map[sm.NodeID]bool{}, status: map[sm.NodeID]Status{},
 		payloads: map[string]bool{}, done: map[string]bool{}, again: map[sm.NodeID][]string{}, settles: map[sm.NodeID][]chain.Term{},
@@ -168,17 +169,58 @@ func (d *dynasty) config(id sm.NodeID, app Application) ChainConfig {
 
 func (d *dynasty) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Machine, []sm.Effect) {
 	app := &realm{terms: d.terms}
-	d.apps[id] = app
 	delete(d.again, id)
 	delete(d.settles, id)
-	c, err := RestoreChain(d.config(id, app), nil, slices.Values(records))
+	snap := d.snaps[id]
+	if snap.from > len(records) {
+		snap = snapshot{} // it was never finished
+	}
+	if snap.state != nil {
+		*app = snap.app
+	}
+	d.apps[id] = app
+	c, err := RestoreChain(d.config(id, app), snap.state, slices.Values(records[snap.from:]))
 	if err != nil {
 		d.t.Fatalf("node %d does not restart: %v", id, err)
 	}
 	if !d.shirks[id] {
 		d.recorded(id, records)
 	}
-	return c, c.Step(now, Start{})
+	s := &station{Chain: c, returned: len(records)}
+	return s, s.Step(now, Start{})
+}
+
+// station is a chain whose records are counted.
+type station struct {
+	*Chain
+	returned int
+}
+
+func (s *station) Step(now time.Time, ev sm.Event) []sm.Effect {
+	effects := s.Chain.Step(now, ev)
+	for _, e := range effects {
+		if _, ok := e.(sm.Persist); ok {
+			s.returned++
+		}
+	}
+	return effects
+}
+
+// snapshot is an application and a chain as of so many records.
+type snapshot struct {
+	from  int
+	state []byte
+	app   realm
+}
+
+// snap takes a snapshot of a validator, if it is up.
+func (d *dynasty) snap(v int) {
+	s, ok := d.net.Machine(d.ids[v]).(*station)
+	if !ok {
+		return
+	}
+	s.Revert()
+	d.snaps[d.ids[v]] = snapshot{s.returned, bytes.Clone(s.ExportState()), *d.apps[d.ids[v]]}
 }
 
 func (d *dynasty) check() error {
@@ -191,8 +233,8 @@ func (d *dynasty) check() error {
 }
 
 func (d *dynasty) chain(v int) *Chain {
-	if m := d.net.Machine(d.ids[v]); m != nil {
-		return m.(*Chain)
+	if s, ok := d.net.Machine(d.ids[v]).(*station); ok {
+		return s.Chain
 	}
 	return nil
 }
@@ -368,7 +410,7 @@ func (d *dynasty) succeeded(id sm.NodeID, s Succeeded) {
 
 func (d *dynasty) putUpAgain(id sm.NodeID) {
 	d.again[id] = slices.DeleteFunc(d.again[id], func(s string) bool { return d.done[s] })
-	if c, ok := d.net.Machine(id).(*Chain); !ok || c == nil {
+	if c := d.chain(d.index(id)); c == nil {
 		return
 	} else if c.Seat() < 0 && len(d.again[id]) > 0 { // a leaver cannot; others do
 		d.net.After(300*time.Millisecond, func() { d.putUpAgain(id) })

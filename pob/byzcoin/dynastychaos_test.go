@@ -73,6 +73,21 @@ func dynastyChaos(t *testing.T, seed uint64) {
 	} else {
 		d.net.After(10*time.Second, func() { d.net.SetFaults(calm) })
 	}
+	if r.IntN(2) == 0 {
+		for range 60 {
+			d.net.After(time.Duration(r.Int64N(int64(10*time.Second))), func() { d.snap(r.IntN(size)) })
+		}
+	}
+	if r.IntN(2) == 0 { // some learn of a committee late
+		for range 4 {
+			v, term := r.IntN(size), d.terms[1+r.IntN(len(d.terms)-1)]
+			d.unknown[d.ids[v]] = term
+			d.net.After(time.Duration(r.Int64N(int64(10*time.Second))), func() {
+				delete(d.unknown, d.ids[v])
+				d.net.Do(d.ids[v], CommitteesChanged{})
+			})
+		}
+	}
 	last := len(script) - 1
 	d.turns(time.Duration(200+r.IntN(1500))*time.Millisecond, last)
 	d.load(120, 10*time.Second)
