@@ -113,8 +113,8 @@ func TestAttackGarbageWitnessesByWayOfAnOutputShard(t *testing.T) {
 	proof.Txs = []chain.Tx{*w.garbage(tx)}
 	n.net.Heal()
 	n.net.Partition(n.members(0), n.members(1)) // the others reach 2 through a hostile member only
-	n.net.Inject(0, 8, &BundleMsg{proof})
-	n.net.Do(8, sm.Receive{From: 0, Msg: &BundleMsg{proof}})
+	n.net.Inject(0, 8, &Letter{Msg: &BundleMsg{proof}})
+	n.net.Do(8, sm.Receive{From: 0, Msg: &Letter{Msg: &BundleMsg{proof}}})
 	n.net.RunFor(4 * interval)
 	w.shards[2].expect(tx.ID, chain.Accepted)
 	n.net.Heal()
@@ -323,7 +323,7 @@ func TestAttackOneProofSentManyTimes(t *testing.T) {
 	n.submit(0, tx)
 	n.net.RunFor(interval + time.Millisecond)
 	for range 50 {
-		n.net.Inject(0, 4, &BundleMsg{w.shards[0].bundle(tx.ID, 1)})
+		n.net.Inject(0, 4, &Letter{Msg: &BundleMsg{w.shards[0].bundle(tx.ID, 1)}})
 	}
 	n.settle(2*patience, tx)
 	if n.submits > 4 {

@@ -35,6 +35,9 @@
 //     stops a proof from being used twice.
 //   - A record is made in epochs up to the expiry of its transaction. It is closed
 //     whenever the proofs come.
+//   - A proof convinces in blocks of the epoch of its certificate and of the next
+//     one; later the adversary may have the keys that made it. The terms of
+//     headers tell which committee has to have signed.
 //   - What is emitted for other shards: the answer, once, in the block that
 //     records it. A record that is opened and closed by the same bundle emits
 //     Committed in place of Accepted, as it says more. Closing a record that was
@@ -48,6 +51,15 @@
 // outputs does not need them, as a lock proof vouches for them; what it keeps may
 // therefore have wrong ones, so it never hands such a transaction to a shard that
 // holds inputs. The shards that locked do.
+//
+// # What is open for too long
+//
+// When a shard was out of reach until a transaction had expired, or until what
+// the others proved was too old, it records nothing of it, and what is open in the
+// others stays open: returning the funds by a clock could contradict a commit
+// elsewhere. Only the root of decided ids in a state block of the expiry's epoch
+// can tell that the shard never answered. Until there is one, relays go on asking
+// for as long as something is open.
 //
 // # Departures
 //

@@ -5,6 +5,10 @@ import "ios/chain"
 // executeBundle hears the answers of another shard. Its path and certificate
 // were checked.
 func (s *State) executeBundle(b *chain.Bundle) {
+	if Stale(b, s.exec.epoch) {
+		s.exec.report.Ignored[SkipStale] += len(b.Segment.Entries)
+		return
+	}
 	at := 0
 	for i := range b.Segment.Entries {
 		e := &b.Segment.Entries[i]
@@ -18,6 +22,11 @@ func (s *State) executeBundle(b *chain.Bundle) {
 		}
 	}
 }
+
+// Stale reports whether a proof is too old to convince in an epoch: more than an
+// epoch after it was certified, the adversary may have the keys. It depends on
+// the epoch of the block that holds it alone, so that all come to the same.
+func Stale(b *chain.Bundle, epoch uint64) bool { return b.Header.Epoch+1 < epoch }
 
 // hear takes in one answer; t is nil when it was not shown.
 func (s *State) hear(from chain.ShardID, e *chain.Entry, t *chain.Tx) Skip {

@@ -22,8 +22,8 @@ import (
 // the own proof is sent with the transaction.
 type Relay struct {
 	cfg     RelayConfig
-	seat    int
-	shardOf map[chain.ValidatorID]chain.ShardID
+	seat    int // -1: we have none, and only answer
+	members members
 
 	items   map[chain.TxID]*item
 	recent  recent
@@ -34,6 +34,7 @@ type Relay struct {
 	peers   map[chain.ValidatorID]*peer
 	heard   map[chain.ShardID]chain.ValidatorID // who last sent a good bundle
 	recalls int                                 // that were not answered yet
+	lead    int                                 // see Decided
 
 	now time.Time
 	out []sm.Effect
@@ -53,9 +54,12 @@ func (it *item) lacks(s chain.ShardID) bool { return it.involved.Has(s) && !it.y
 
 // NewRelay makes a relay.
 func NewRelay(cfg RelayConfig) (*Relay, error) {
+	if err := checkCommittees(cfg.Params, cfg.Committees); err != nil {
+		return nil, err
+	}
 	switch {
-	case int(cfg.Shard) >= len(cfg.Committees) || len(cfg.Committees) != cfg.Params.Shards:
-		return nil, fmt.Errorf("atomix: shard %d of %d, with committees for %d shards", cfg.Shard, cfg.Params.Shards, len(cfg.Committees))
+	case int(cfg.Shard) >= cfg.Params.Shards:
+		return nil, fmt.Errorf("atomix: shard %d of %d", cfg.Shard, cfg.Params.Shards)
 	case cfg.Patience <= 0:
 		return nil, fmt.Errorf("atomix: the relay's patience is %v, more than nothing is wanted", cfg.Patience)
 	case cfg.Status == nil:
@@ -63,28 +67,13 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	}
 	r := &Relay{
 		cfg: cfg, seat: slices.Index(cfg.Committees[cfg.Shard], cfg.Self),
-		shardOf: make(map[chain.ValidatorID]chain.ShardID),
+		members: members{slices.Clone(cfg.Committees), make([][]chain.ValidatorID, len(cfg.Committees))},
 		items:   make(map[chain.TxID]*item),
 		peers:   make(map[chain.ValidatorID]*peer),
 		heard:   make(map[chain.ShardID]chain.ValidatorID),
 	}
-	if r.seat < 0 {
-		return nil, fmt.Errorf("atomix: validator %d has no seat in shard %d", cfg.Self, cfg.Shard)
-	}
 	r.recent.init()
 	r.inbox.init()
-	for s, members := range cfg.Committees {
-		if len(members) == 0 {
-			return nil, fmt.Errorf("atomix: shard %d has no members", s)
-		}
-		for _, v := range members {
-			if _, twice := r.shardOf[v]; twice {
-				return nil, fmt.Errorf("atomix: validator %d has two seats", v)
-			}
-			r.shardOf[v] = chain.ShardID(s)
-			r.peers[v] = &peer{tokens: maxTokens}
-		}
-	}
 	return r, nil
 }
 
@@ -96,8 +85,12 @@ func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
 		r.decided(&ev)
 	case Restored:
 		r.restored(ev.Open)
+	case CommitteesChanged:
+		r.committeesChanged(ev.Committees)
 	case sm.Receive:
-		r.receive(ev.From, ev.Msg)
+		if l, ok := ev.Msg.(*Letter); ok {
+			r.receive(ev.From, l)
+		}
 	case ProofChecked:
 		r.proofChecked(ev.Key, ev.Err)
 	case CarryIn:
@@ -112,12 +105,12 @@ func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
 	return r.out
 }
 
-func (r *Relay) receive(from chain.ValidatorID, msg sm.Message) {
-	shard, known := r.shardOf[from]
-	if !known || from == r.cfg.Self {
+func (r *Relay) receive(from chain.ValidatorID, l *Letter) {
+	if from == r.cfg.Self || !r.members.has(from, l.From) {
 		return
 	}
-	switch msg := msg.(type) {
+	shard := l.From
+	switch msg := l.Msg.(type) {
 	case *BundleMsg:
 		r.receiveBundle(from, shard, msg.Bundle)
 	case *QueryMsg:
@@ -129,8 +122,8 @@ func (r *Relay) receive(from chain.ValidatorID, msg sm.Message) {
 
 func (r *Relay) emit(e sm.Effect) { r.out = append(r.out, e) }
 
-func (r *Relay) send(to chain.ValidatorID, msg sm.Message) {
-	r.emit(sm.Send{To: []sm.NodeID{to}, Msg: msg})
+func (r *Relay) send(to chain.ValidatorID, shard chain.ShardID, msg sm.Message) {
+	r.emit(sm.Send{To: []sm.NodeID{to}, Msg: &Letter{From: r.cfg.Shard, To: shard, Msg: msg}})
 }
 
 func (r *Relay) blame(who chain.ValidatorID, err error) {
@@ -146,7 +139,7 @@ func (r *Relay) turn(height uint64, dest chain.ShardID) (rank, draw int) {
 	buf = be.AppendUint64(buf, height)
 	h := sha256.Sum256(buf)
 	draw = int(be.Uint32(h[:]) >> 1)
-	n := len(r.cfg.Committees[r.cfg.Shard])
+	n := len(r.own())
 	return (r.seat + draw) % n, draw
 }
 
@@ -154,23 +147,23 @@ func (r *Relay) turn(height uint64, dest chain.ShardID) (rank, draw int) {
 // which an answer was missed.
 const slowFor = 32
 
-func (r *Relay) slow(v chain.ValidatorID) bool { return r.now.Before(r.peers[v].slowUntil) }
+func (r *Relay) slow(v chain.ValidatorID) bool { return r.now.Before(r.peer(v).slowUntil) }
 
 // contact is the member of dest to tell first: who last sent us something good,
 // or else the one that the draw falls on.
 func (r *Relay) contact(dest chain.ShardID, draw int) chain.ValidatorID {
-	if v, ok := r.heard[dest]; ok && !r.slow(v) {
+	if v, ok := r.heard[dest]; ok && slices.Contains(r.members.now[dest], v) && !r.slow(v) {
 		return v
 	}
 	return r.member(dest, draw)
 }
 
 // member is the member of dest that the draw falls on, or the next one that is
-// not slow.
+// not slow. It is not ourselves, though we may be a member there, too.
 func (r *Relay) member(dest chain.ShardID, draw int) chain.ValidatorID {
-	list := r.cfg.Committees[dest]
+	list := r.members.now[dest]
 	for i := range list {
-		if v := list[(draw+i)%len(list)]; !r.slow(v) {
+		if v := list[(draw+i)%len(list)]; v != r.cfg.Self && !r.slow(v) {
 			return v
 		}
 	}

@@ -12,7 +12,8 @@ type RelayConfig struct {
 	Params *chain.Params
 	Self   chain.ValidatorID
 	Shard  chain.ShardID
-	// Committees are the members of every shard in the order of their seats.
+	// Committees are the members of every shard, those of the own one in the order
+	// of their seats; see [CommitteesChanged].
 	Committees [][]chain.ValidatorID
 	// Patience is how long an answer may take before another member is asked.
 	// DefaultPatience of the network's Δ suits.
@@ -32,6 +33,7 @@ func DefaultPatience(delta, blockInterval time.Duration) time.Duration {
 type Decided struct {
 	Block  *chain.Block
 	Report *Report
+	Lead   int // the seat that leads view 0
 }
 
 // Restored is the event after a restart: what is open as of the last final
@@ -84,6 +86,14 @@ type Misbehaviour struct {
 	Reason error
 }
 
+// Letter is what travels between relays. A validator may be a member of two
+// shards, so it says for which one its sender speaks. To is not encoded: whoever
+// carries letters for several shards tells them apart.
+type Letter struct {
+	From, To chain.ShardID
+	Msg      sm.Message
+}
+
 // BundleMsg carries a bundle to a validator of its destination.
 type BundleMsg struct{ Bundle *chain.Bundle }
 
@@ -94,4 +104,4 @@ type QueryMsg struct{ IDs []chain.TxID }
 // UnknownMsg answers a query: nothing is recorded of these.
 type UnknownMsg struct{ IDs []chain.TxID }
 
-var _ = []sm.Message{(*BundleMsg)(nil), (*QueryMsg)(nil), (*UnknownMsg)(nil)}
+var _ = []sm.Message{(*Letter)(nil), (*BundleMsg)(nil), (*QueryMsg)(nil), (*UnknownMsg)(nil)}

@@ -10,10 +10,16 @@ const (
 	kindBundle  = 1
 	kindQuery   = 2
 	kindUnknown = 3
+	kindLetter  = 4
 )
 
 // MaxQuery bounds the transactions that one message asks for.
 const MaxQuery = chain.MaxSegmentEntries
+
+// AppendTo appends the canonical encoding.
+func (l *Letter) AppendTo(dst []byte) []byte {
+	return l.Msg.AppendTo(be.AppendUint16(append(dst, kindLetter), uint16(l.From)))
+}
 
 // AppendTo appends the canonical encoding.
 func (m *BundleMsg) AppendTo(dst []byte) []byte {
@@ -45,9 +51,26 @@ func readIDs(r *chain.Reader) []chain.TxID {
 	return ids
 }
 
-// DecodeMessage decodes a message between relays. It is pure and meant to run
-// off the machine. The message aliases raw; a bundle's proof is not checked.
+// DecodeMessage decodes a Letter. It is pure and meant to run off the machine.
+// The message aliases raw; a bundle's proof is not checked.
 func DecodeMessage(p *chain.Params, raw []byte) (sm.Message, error) {
+	r := chain.NewReader(raw)
+	if kind := r.U8(); kind != kindLetter {
+		r.Fail("kind %d is no letter", kind)
+	}
+	l := &Letter{From: chain.ShardID(r.U16())}
+	rest := r.Rest()
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.Msg, err = decodeContent(p, rest); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func decodeContent(p *chain.Params, raw []byte) (sm.Message, error) {
 	r := chain.NewReader(raw)
 	switch kind := r.U8(); kind {
 	case kindBundle:

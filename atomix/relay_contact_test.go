@@ -14,13 +14,13 @@ func lockOne(o *one, i int, view uint64) []sm.Effect {
 	f := o.w.shards[1].submit(tx)
 	block := *f.block
 	block.Cert.View = view
-	return o.step(Decided{&block, f.report})
+	return o.step(Decided{Block: &block, Report: f.report})
 }
 
 func bundleTo(t *testing.T, effects []sm.Effect) chain.ValidatorID {
 	t.Helper()
 	s := only[sm.Send](t, effects)
-	if _, ok := s.Msg.(*BundleMsg); !ok {
+	if _, ok := content(s).(*BundleMsg); !ok {
 		t.Fatalf("sent %T", s.Msg)
 	}
 	return s.To[0]

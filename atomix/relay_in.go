@@ -60,14 +60,17 @@ func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *ch
 		r.blame(from, err)
 		return
 	}
+	if r.seat < 0 {
+		return // we could not get it into a block
+	}
 	news := r.news(b)
-	if len(news) == 0 || r.peers[from].unchecked >= maxUnchecked || !r.room(b) {
+	if len(news) == 0 || r.peer(from).unchecked >= maxUnchecked || !r.room(b) {
 		return
 	}
 	// Path, certificate and signatures are checked off the machine.
 	if in := r.keep(b, news); in != nil {
 		in.from = from
-		r.peers[from].unchecked++
+		r.peer(from).unchecked++
 		r.emit(CheckProof{Bundle: b, From: from, Key: in.key})
 		r.lookAgain(in, 8*r.cfg.Patience)
 	}
@@ -75,7 +78,7 @@ func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *ch
 
 // carryIn takes a bundle from a client.
 func (r *Relay) carryIn(b *chain.Bundle) {
-	if b.CheckOrigin(r.cfg.Params, r.cfg.Shard) != nil {
+	if r.seat < 0 || b.CheckOrigin(r.cfg.Params, r.cfg.Shard) != nil {
 		return
 	}
 	news := r.news(b)
@@ -190,7 +193,7 @@ func (r *Relay) proofChecked(key chain.Hash, err error) {
 	if in == nil || in.checked || in.own {
 		return
 	}
-	r.peers[in.from].unchecked--
+	r.peer(in.from).unchecked--
 	if err != nil {
 		r.drop(in)
 		// What could not be checked now is no fault.
@@ -199,7 +202,9 @@ func (r *Relay) proofChecked(key chain.Hash, err error) {
 		}
 		return
 	}
-	r.heard[r.shardOf[in.from]] = in.from
+	if from := in.bundle.Header.Shard; r.members.has(in.from, from) {
+		r.heard[from] = in.from
+	}
 	r.submit(in)
 }
 
@@ -226,18 +231,18 @@ func (r *Relay) overdue(in *incoming) {
 		return
 	}
 	if !in.checked { // the answer to CheckProof got lost
-		r.peers[in.from].unchecked--
+		r.peer(in.from).unchecked--
 		r.drop(in)
 		return
 	}
 	in.rounds++
-	members := r.cfg.Committees[r.cfg.Shard]
+	members := r.own()
 	switch {
 	case in.rounds > maxHandOvers:
 		r.drop(in)
 		return
 	case in.rounds%2 == 1 && len(members) > 1:
-		r.send(members[(r.seat+(in.rounds+1)/2)%len(members)], &BundleMsg{in.bundle})
+		r.send(members[(r.seat+(in.rounds+1)/2+len(members))%len(members)], r.cfg.Shard, &BundleMsg{in.bundle})
 	default:
 		r.emit(sm.Deliver{Value: SubmitBundle{in.bundle}})
 	}

@@ -137,7 +137,7 @@ func (n *relayNet) blocks() {
 		}
 		n.offered[i], n.pending[i] = nil, nil
 		for _, v := range n.members(l.id) {
-			n.net.Do(v, Decided{f.block, f.report})
+			n.net.Do(v, Decided{Block: f.block, Report: f.report})
 		}
 	}
 	n.net.After(interval, n.blocks)
@@ -312,15 +312,15 @@ func TestHostilePeersAreNamed(t *testing.T) {
 	liar := w.tx([]coin{w.coin(0, 1)}, pay{w.wallet(1), 99})
 	tree := chain.OutcomeTree{{Dest: 1, Entries: []chain.Entry{{ID: liar.ID, Outcome: chain.Accepted}}}}
 	forged := chain.Bundle{Header: good.Header, Cert: good.Cert, Place: good.Place, Segment: tree[0], Txs: []chain.Tx{*liar}}
-	n.net.Inject(1, 4, &BundleMsg{&forged}) // a path that leads elsewhere
+	n.net.Inject(1, 4, &Letter{Msg: &BundleMsg{&forged}}) // a path that leads elsewhere
 	// A header of its own making, whose path is right.
 	block := &chain.Block{Header: good.Header, Cert: good.Cert}
 	block.Header.Outcomes = tree.Root()
-	n.net.Inject(2, 5, &BundleMsg{tree.Bundle(block, 0, []chain.Tx{*liar})})
-	n.net.Inject(3, 6, &BundleMsg{&chain.Bundle{Header: good.Header, Cert: good.Cert, Place: good.Place,
-		Segment: chain.Segment{Dest: 0, Entries: good.Segment.Entries}}}) // for another shard
-	n.net.Inject(7, 6, &UnknownMsg{[]chain.TxID{tx.ID}}) // nobody asked
-	n.net.Inject(7, 2, &UnknownMsg{[]chain.TxID{tx.ID}})
+	n.net.Inject(2, 5, &Letter{Msg: &BundleMsg{tree.Bundle(block, 0, []chain.Tx{*liar})}})
+	n.net.Inject(3, 6, &Letter{Msg: &BundleMsg{&chain.Bundle{Header: good.Header, Cert: good.Cert, Place: good.Place,
+		Segment: chain.Segment{Dest: 0, Entries: good.Segment.Entries}}}}) // for another shard
+	n.net.Inject(7, 6, &Letter{From: 1, Msg: &UnknownMsg{[]chain.TxID{tx.ID}}}) // nobody asked
+	n.net.Inject(7, 2, &Letter{From: 1, Msg: &UnknownMsg{[]chain.TxID{tx.ID}}})
 	n.settle(5*patience, tx)
 	for _, who := range []chain.ValidatorID{1, 2, 3} {
 		if n.blamed[who] == nil {
@@ -346,7 +346,7 @@ func TestAFloodOfQueriesIsBounded(t *testing.T) {
 		return sim.Pass(to, m)
 	})
 	for range 1000 {
-		n.net.Inject(4, 0, &QueryMsg{[]chain.TxID{tx.ID}})
+		n.net.Inject(4, 0, &Letter{From: 1, Msg: &QueryMsg{[]chain.TxID{tx.ID}}})
 	}
 	n.net.RunFor(time.Second)
 	if answers == 0 || answers > maxTokens+2*tokensPerSec {
@@ -408,7 +408,7 @@ func FuzzDecodeMessage(f *testing.F) {
 	w.shards[0].submit(tx)
 	id := chain.TxID(sha256.Sum256(nil))
 	for _, m := range []sm.Message{&BundleMsg{w.shards[0].bundle(tx.ID, 1)}, &QueryMsg{[]chain.TxID{id}}, &UnknownMsg{[]chain.TxID{id, {}}}} {
-		f.Add(m.AppendTo(nil))
+		f.Add((&Letter{From: 1, Msg: m}).AppendTo(nil))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if m, err := DecodeMessage(w.params, raw); err == nil && !bytes.Equal(m.AppendTo(nil), raw) {

@@ -21,6 +21,7 @@ const maxBackoff = 3 // 2^3 times
 
 func (r *Relay) decided(ev *Decided) {
 	rep := ev.Report
+	r.lead = ev.Lead
 	for i := range rep.Opened {
 		r.open(&rep.Opened[i])
 	}
@@ -57,14 +58,17 @@ func (r *Relay) open(o *Opened) {
 func (r *Relay) announce(block *chain.Block, segment int, dest chain.ShardID, told []chain.Entry) {
 	height := block.Header.Height
 	j := &job{height: height, dest: dest, told: told}
-	n := len(r.cfg.Committees[r.cfg.Shard])
-	lead := int(block.Cert.View % uint64(n))
-	rank := (r.seat - lead + n) % n
+	if r.seat < 0 {
+		return
+	}
+	n := uint64(len(r.own()))
+	lead := int((block.Cert.View%n + uint64(r.lead)) % n)
+	rank := (r.seat - lead + int(n)) % int(n)
 	if rank == 0 {
 		if b := r.recent.segment(height, segment); b != nil {
 			_, draw := r.turn(height, dest)
 			j.sent, j.to = true, r.contact(dest, draw)
-			r.send(j.to, &BundleMsg{r.withTxs(b, nil)})
+			r.send(j.to, dest, &BundleMsg{r.withTxs(b, nil)})
 		}
 	}
 	if r.firstPending(j) >= 0 {
@@ -74,30 +78,11 @@ func (r *Relay) announce(block *chain.Block, segment int, dest chain.ShardID, to
 
 // restored takes up what was open before a restart.
 func (r *Relay) restored(open []Opened) {
-	type place struct {
-		height uint64
-		dest   chain.ShardID
-	}
-	jobs := make(map[place]*job)
 	for i := range open {
-		o := &open[i]
-		r.open(o)
-		it := r.items[o.Tx.ID]
-		for d := range chain.ShardID(r.cfg.Params.Shards) {
-			if d == r.cfg.Shard || !it.lacks(d) {
-				continue
-			}
-			p := place{o.Told, d}
-			j := jobs[p]
-			if j == nil || len(j.told) == MaxQuery {
-				j = &job{height: o.Told, dest: d}
-				jobs[p] = j
-				rank, draw := r.turn(o.Told, d)
-				spread := r.cfg.Patience / 64 * time.Duration(draw%64)
-				r.schedule(r.now.Add(time.Duration(rank)*r.cfg.Patience+spread), j, nil)
-			}
-			j.told = append(j.told, chain.Entry{ID: o.Tx.ID, Outcome: chain.Accepted})
-		}
+		r.open(&open[i])
+	}
+	if r.seat >= 0 {
+		r.takeUp()
 	}
 }
 
@@ -115,7 +100,7 @@ func (r *Relay) firstPending(j *job) int {
 // pursue asks another member of the shard for the answers that are missing.
 func (r *Relay) pursue(j *job) {
 	first := r.firstPending(j)
-	if first < 0 {
+	if first < 0 || r.seat < 0 {
 		return
 	}
 	j.told = j.told[first:]
@@ -127,14 +112,14 @@ func (r *Relay) pursue(j *job) {
 	}
 	rank, draw := r.turn(j.height, j.dest)
 	if j.sent {
-		r.peers[j.to].slowUntil = r.now.Add(slowFor * r.cfg.Patience)
+		r.peer(j.to).slowUntil = r.now.Add(slowFor * r.cfg.Patience)
 	}
 	j.attempt++
 	to := r.member(j.dest, draw+rank+j.attempt)
 	j.sent, j.to = true, to
-	r.peers[to].asked = min(r.peers[to].asked+len(ids), maxAsked)
-	r.send(to, &QueryMsg{ids})
-	wait := time.Duration(len(r.cfg.Committees[r.cfg.Shard])) * r.cfg.Patience
+	r.peer(to).asked = min(r.peer(to).asked+len(ids), maxAsked)
+	r.send(to, j.dest, &QueryMsg{ids})
+	wait := time.Duration(len(r.own())) * r.cfg.Patience
 	r.schedule(r.now.Add(wait<<min(j.attempt-1, maxBackoff)), j, nil)
 }
 

@@ -61,7 +61,7 @@ func (b *batches) add(height uint64, id chain.TxID) {
 
 // query answers a validator of another shard with what our shard told that shard.
 func (r *Relay) query(from chain.ValidatorID, shard chain.ShardID, ids []chain.TxID) {
-	if shard == r.cfg.Shard || !r.spend(r.peers[from], 1) {
+	if shard == r.cfg.Shard || !r.spend(r.peer(from), 1) {
 		return
 	}
 	var told batches
@@ -77,14 +77,14 @@ func (r *Relay) query(from chain.ValidatorID, shard chain.ShardID, ids []chain.T
 		r.show(from, shard, &told[i], false)
 	}
 	if unknown != nil {
-		r.send(from, &UnknownMsg{unknown})
+		r.send(from, shard, &UnknownMsg{unknown})
 	}
 }
 
 // unknown gives the proof and the transactions to a validator whose shard has
 // not heard of them.
 func (r *Relay) unknown(from chain.ValidatorID, shard chain.ShardID, ids []chain.TxID) {
-	p := r.peers[from]
+	p := r.peer(from)
 	if shard == r.cfg.Shard || len(ids) > p.asked {
 		return // more than we asked
 	}
@@ -104,17 +104,17 @@ func (r *Relay) unknown(from chain.ValidatorID, shard chain.ShardID, ids []chain
 func (r *Relay) show(to chain.ValidatorID, shard chain.ShardID, b *batch, push bool) {
 	if r.recent.has(b.height) {
 		for _, found := range r.recent.showing(b.height, shard, b.ids) {
-			if !r.spend(r.peers[to], 1) {
+			if !r.spend(r.peer(to), 1) {
 				return
 			}
 			if push {
 				found = r.withTxs(found, b.ids)
 			}
-			r.send(to, &BundleMsg{found})
+			r.send(to, shard, &BundleMsg{found})
 		}
 		return
 	}
-	if r.recalls < maxRecalls && r.spend(r.peers[to], recallTokens) {
+	if r.recalls < maxRecalls && r.spend(r.peer(to), recallTokens) {
 		r.recalls++
 		r.emit(Recall{ID: b.first, Height: b.height, Dest: shard, To: to, Push: push})
 	}
@@ -130,5 +130,5 @@ func (r *Relay) recalled(ev *Recalled) {
 	if ev.Push {
 		b = r.withTxs(b, nil)
 	}
-	r.send(ev.To, &BundleMsg{b})
+	r.send(ev.To, ev.Dest, &BundleMsg{b})
 }

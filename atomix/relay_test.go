@@ -43,12 +43,16 @@ func (o *one) step(ev sm.Event) (effects []sm.Effect) {
 }
 
 func (o *one) receive(from chain.ValidatorID, m sm.Message) []sm.Effect {
-	msg, err := DecodeMessage(o.w.params, m.AppendTo(nil))
+	l := &Letter{From: chain.ShardID(from / perShard), Msg: m}
+	msg, err := DecodeMessage(o.w.params, l.AppendTo(nil))
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	return o.step(sm.Receive{From: from, Msg: msg})
 }
+
+// content is what a message says.
+func content(s sm.Send) sm.Message { return s.Msg.(*Letter).Msg }
 
 // wait lets time pass and the timer fire.
 func (o *one) wait(d time.Duration) []sm.Effect {
@@ -106,7 +110,7 @@ func TestABundleIsCheckedAndSubmittedOnce(t *testing.T) {
 	o.nothing(o.receive(2, &BundleMsg{&other}))
 	o.nothing(o.step(CarryIn{&other}))
 	f := w.shards[1].carry(proofs[0])
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	o.nothing(o.receive(1, &BundleMsg{&other}))
 	if len(o.r.inbox.bundles)+len(o.r.inbox.waiting)+o.r.inbox.bytes != 0 {
 		t.Fatalf("%+v is kept", o.r.inbox)
@@ -189,7 +193,7 @@ func TestADroppedBundleIsLetGo(t *testing.T) {
 	check = only[CheckProof](t, o.receive(1, &BundleMsg{proofs[1]}))
 	only[sm.Deliver](t, o.step(ProofChecked{check.Key, nil}))
 	f := w.shards[1].carry(proofs[1])
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	for _, a := range o.r.agenda {
 		if a.in != nil && a.in.bundle != nil {
 			t.Fatalf("the bundle of block %d is kept", a.in.bundle.Header.Height)
@@ -206,10 +210,10 @@ func TestWhatIsClosedIsForgotten(t *testing.T) {
 	tx := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 99})
 	o := newOne(t, w)
 	f := w.shards[1].submit(tx)
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
 	f = w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	o.wait(100 * patience)
 	if len(o.r.items)+len(o.r.agenda) != 0 {
 		t.Fatal("it is still watched")
@@ -235,18 +239,18 @@ func TestQueriesAreAnsweredWithinBounds(t *testing.T) {
 	w, proofs := transfers(t, 2)
 	o := newOne(t, w)
 	f := w.shards[1].carry(proofs[0])
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	id, unknown := proofs[0].Txs[0].ID, proofs[1].Txs[0].ID
 	q := &QueryMsg{[]chain.TxID{id, unknown}}
 	effects := o.receive(0, q)
 	if len(effects) != 2 {
 		t.Fatal(effects)
 	}
-	b := effects[0].(sm.Send).Msg.(*BundleMsg).Bundle
+	b := content(effects[0].(sm.Send)).(*BundleMsg).Bundle
 	if e := b.Segment.Entries[0]; e.ID != id || e.Outcome != chain.Committed || b.Segment.Dest != 0 {
 		t.Fatalf("%+v", b)
 	}
-	if u := effects[1].(sm.Send).Msg.(*UnknownMsg); len(u.IDs) != 1 || u.IDs[0] != unknown {
+	if u := content(effects[1].(sm.Send)).(*UnknownMsg); len(u.IDs) != 1 || u.IDs[0] != unknown {
 		t.Fatalf("%+v", u)
 	}
 	o.nothing(o.receive(5, q)) // our own shard knows
@@ -274,7 +278,7 @@ func TestOldOutcomesAreRecalled(t *testing.T) {
 		t.Fatalf("%+v", recall)
 	}
 	s := only[sm.Send](t, o.step(Recalled{recall, BundleOf(f.block, f.report.Tree, id, 0)}))
-	if s.To[0] != 0 || s.Msg.(*BundleMsg).Bundle.Segment.Entries[0].ID != id {
+	if s.To[0] != 0 || content(s).(*BundleMsg).Bundle.Segment.Entries[0].ID != id {
 		t.Fatalf("%+v", s)
 	}
 	only[Recall](t, o.receive(1, &QueryMsg{[]chain.TxID{id}}))
@@ -290,23 +294,23 @@ func TestOnlyMissingAnswersAreAskedFor(t *testing.T) {
 	tx := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 50}, pay{w.wallet(2), 49})
 	o := newOne(t, w)
 	f := w.shards[1].submit(tx)
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	o.nothing(o.receive(0, &UnknownMsg{[]chain.TxID{tx.ID}}))
 	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
 	f = w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
-	o.step(Decided{f.block, f.report})
+	o.step(Decided{Block: f.block, Report: f.report})
 	var asked chain.ValidatorID
 	for range 8 * perShard {
 		for _, e := range o.wait(patience) {
 			s := e.(sm.Send)
-			if q, ok := s.Msg.(*QueryMsg); !ok || q.IDs[0] != tx.ID || s.To[0] < 8 || s.To[0] > 11 {
+			if q, ok := content(s).(*QueryMsg); !ok || q.IDs[0] != tx.ID || s.To[0] < 8 || s.To[0] > 11 {
 				t.Fatalf("%+v %+v", s, s.Msg)
 			}
 			asked = s.To[0]
 		}
 	}
 	s := only[sm.Send](t, o.receive(asked, &UnknownMsg{[]chain.TxID{tx.ID}}))
-	if b := s.Msg.(*BundleMsg).Bundle; s.To[0] != asked || len(b.Txs) != 1 {
+	if b := content(s).(*BundleMsg).Bundle; s.To[0] != asked || len(b.Txs) != 1 {
 		t.Fatalf("%+v", s)
 	}
 }
@@ -341,9 +345,8 @@ func TestNewRelayWantsASoundConfiguration(t *testing.T) {
 		"one shard":    func(c *RelayConfig) { c.Committees = c.Committees[:1] },
 		"no patience":  func(c *RelayConfig) { c.Patience = 0 },
 		"no ledger":    func(c *RelayConfig) { c.Status = nil },
-		"no seat":      func(c *RelayConfig) { c.Self = 2 },
 		"empty shard":  func(c *RelayConfig) { c.Committees = [][]chain.ValidatorID{{0, 1}, {}} },
-		"double seats": func(c *RelayConfig) { c.Committees = [][]chain.ValidatorID{{0, 1}, {2, 0}} },
+		"double seats": func(c *RelayConfig) { c.Committees = [][]chain.ValidatorID{{0, 1}, {2, 2}} },
 	} {
 		c := good
 		if spoil(&c); func() error { _, err := NewRelay(c); return err }() == nil {

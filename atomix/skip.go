@@ -16,12 +16,13 @@ const (
 	SkipUnknown          // an entry of a transaction that was not shown with it
 	SkipNothingOpen      // a no, or a commit, where nothing is open
 	SkipUninvolved       // an entry of a shard that the transaction does not involve
+	SkipStale            // a proof from more than an epoch ago
 	skipEnd
 )
 
 var skipNames = [skipEnd]string{
 	"none", "missing_input", "locked", "false_claim", "decided", "expired",
-	"wrong_shard", "unknown_transaction", "nothing_open", "uninvolved",
+	"wrong_shard", "unknown_transaction", "nothing_open", "uninvolved", "stale",
 }
 
 var skipTexts = [skipEnd]string{
@@ -35,6 +36,7 @@ var skipTexts = [skipEnd]string{
 	"the transaction was not shown together with its outcome",
 	"nothing is open that the outcome could close",
 	"the outcome is of a shard that the transaction does not involve",
+	"the outcome was certified more than an epoch ago, by keys that may be stolen by now",
 }
 
 // String is the stable name.

@@ -271,7 +271,7 @@ func TestALockRecordsNothingAfterTheExpiry(t *testing.T) {
 	// What is open can still be closed.
 	w.epoch = 1
 	w.shards[1].carry(w.shards[0].bundle(tx.ID, 1))
-	w.epoch = 3
+	w.epoch = 2
 	w.shards[0].carry(w.shards[1].bundle(tx.ID, 0))
 	w.shards[0].expect(tx.ID, chain.Committed)
 }

@@ -41,8 +41,6 @@ type Core struct {
 	state *atomix.State
 	relay *atomix.Relay
 	pool  *pool
-	// shardOf is where the relay's messages go.
-	shardOf map[chain.ValidatorID]chain.ShardID
 
 	reports  []*atomix.Report // of final blocks not yet delivered
 	gatherAt time.Time        // when the queue is put into a body
@@ -99,12 +97,7 @@ type Events []sm.Event
 // New makes a core; records are what its Persist effects put into the log since
 // the snapshot, or nil. Its first event must be [Start].
 func New(cfg Config, records iter.Seq[sm.Persist]) (*Core, error) {
-	c := &Core{cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits), shardOf: make(map[chain.ValidatorID]chain.ShardID)}
-	for shard, members := range cfg.Committees {
-		for _, v := range members {
-			c.shardOf[v] = chain.ShardID(shard)
-		}
-	}
+	c := &Core{cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits)}
 	cfg.Agreement.App = ledger{c}
 	var err error
 	if c.bft, err = byzcoin.RestoreChain(cfg.Agreement, cfg.Saved, c.restored(records)); err != nil {

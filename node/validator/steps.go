@@ -61,8 +61,8 @@ func (c *Core) pass(e sm.Effect, protocol byte, timers uint8) {
 	switch e := e.(type) {
 	case sm.Send:
 		shard := c.state.Shard()
-		if protocol == protoRelay {
-			shard = c.shardOf[e.To[0]] // it tells one at a time
+		if l, ok := e.Msg.(*atomix.Letter); ok {
+			shard = l.To
 		}
 		e.Msg = &Envelope{protocol, e.Msg, shard}
 		c.out = append(c.out, e)

@@ -232,7 +232,7 @@ func (t *traitor) act() {
 	}
 	if t.does(Forges) {
 		if b, dest := t.cabal.forge(t.m); b != nil {
-			e := &validator.Envelope{Protocol: relayProtocol, Msg: &atomix.BundleMsg{Bundle: b}}
+			e := &validator.Envelope{Protocol: relayProtocol, Msg: &atomix.Letter{From: t.m.shard, To: dest, Msg: &atomix.BundleMsg{Bundle: b}}}
 			t.sim.Inject(t.m.id, t.seats[dest][t.intn(len(t.seats[dest]))], e)
 		}
 	}

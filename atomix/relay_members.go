@@ -1,0 +1,106 @@
+package atomix
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"ios/chain"
+)
+
+// CommitteesChanged is the event of new committees, in the form of
+// [RelayConfig].Committees. That of a shard may be nil: it is as before. The own
+// one may be without ourselves; the relay then only answers.
+type CommitteesChanged struct{ Committees [][]chain.ValidatorID }
+
+// members are the validators of all shards, as far as this one knows.
+type members struct {
+	now    [][]chain.ValidatorID
+	before [][]chain.ValidatorID // what now was, for each shard, when it last changed
+}
+
+func checkCommittees(p *chain.Params, committees [][]chain.ValidatorID) error {
+	if len(committees) != p.Shards {
+		return fmt.Errorf("atomix: committees for %d shards, there are %d", len(committees), p.Shards)
+	}
+	for s, list := range committees {
+		if len(list) == 0 {
+			return fmt.Errorf("atomix: shard %d has no members", s)
+		}
+		for i, v := range list {
+			if slices.Contains(list[:i], v) {
+				return fmt.Errorf("atomix: validator %d has two seats in shard %d", v, s)
+			}
+		}
+	}
+	return nil
+}
+
+// has reports whether a validator is in a shard, or was before the last change.
+// A validator may be in two shards, and need not learn of changes when we do.
+func (m *members) has(v chain.ValidatorID, s chain.ShardID) bool {
+	return int(s) < len(m.now) && (slices.Contains(m.now[s], v) || slices.Contains(m.before[s], v))
+}
+
+func (m *members) set(s int, list []chain.ValidatorID) {
+	if len(list) > 0 && !slices.Equal(list, m.now[s]) {
+		m.before[s], m.now[s] = m.now[s], slices.Clone(list)
+	}
+}
+
+// own are the members of our shard, by seat.
+func (r *Relay) own() []chain.ValidatorID { return r.members.now[r.cfg.Shard] }
+
+// committeesChanged takes new members. Who has got a seat takes up what is open.
+func (r *Relay) committeesChanged(committees [][]chain.ValidatorID) {
+	if len(committees) != len(r.members.now) {
+		return
+	}
+	for s, list := range committees {
+		r.members.set(s, list)
+	}
+	had := r.seat >= 0
+	if r.seat = slices.Index(r.own(), r.cfg.Self); r.seat >= 0 && !had {
+		r.takeUp()
+	}
+}
+
+// peer is the account of a validator.
+func (r *Relay) peer(v chain.ValidatorID) *peer {
+	p := r.peers[v]
+	if p == nil {
+		p = &peer{tokens: maxTokens}
+		r.peers[v] = p
+	}
+	return p
+}
+
+// takeUp begins to watch everything that is open.
+func (r *Relay) takeUp() {
+	type place struct {
+		height uint64
+		dest   chain.ShardID
+	}
+	jobs := make(map[place]*job)
+	ids := slices.SortedFunc(maps.Keys(r.items), func(a, b chain.TxID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		it := r.items[id]
+		for d := range chain.ShardID(r.cfg.Params.Shards) {
+			if d == r.cfg.Shard || !it.lacks(d) {
+				continue
+			}
+			p := place{it.told, d}
+			j := jobs[p]
+			if j == nil || len(j.told) == MaxQuery {
+				j = &job{height: it.told, dest: d}
+				jobs[p] = j
+				rank, draw := r.turn(it.told, d)
+				spread := r.cfg.Patience / 64 * time.Duration(draw%64)
+				r.schedule(r.now.Add(time.Duration(rank)*r.cfg.Patience+spread), j, nil)
+			}
+			j.told = append(j.told, chain.Entry{ID: id, Outcome: chain.Accepted})
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package atomix
+
+import (
+	"testing"
+
+	"ios/chain"
+	"ios/internal/sm"
+)
+
+// Who loses its seat asks nobody any more, and still answers; with a new seat it
+// takes up what is open.
+func TestASeatMakesTheDifference(t *testing.T) {
+	w := newWorld(t, 2, 100, 100)
+	o := newOne(t, w)
+	bundleTo(t, lockOne(o, 0, 0))
+	id := w.shards[1].finals[0].report.Opened[0].Tx.ID
+	o.nothing(o.step(CommitteesChanged{[][]chain.ValidatorID{nil, {5, 6, 7, 8}}}))
+	o.nothing(lockOne(o, 1, 0))
+	o.nothing(o.wait(9 * patience))
+	if b := content(only[sm.Send](t, o.receive(1, &QueryMsg{[]chain.TxID{id}}))).(*BundleMsg).Bundle; b.Segment.Entries[0].ID != id {
+		t.Fatalf("%+v", b)
+	}
+	w.shards[0].submit(w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99}))
+	proof := w.shards[0].bundle(w.shards[0].finals[0].report.Opened[0].Tx.ID, 1)
+	o.nothing(o.receive(0, &BundleMsg{proof})) // no body of ours would take it
+	o.step(CommitteesChanged{[][]chain.ValidatorID{nil, {5, 4, 7, 8}}})
+	asked := map[chain.TxID]bool{}
+	for range 8 {
+		for _, e := range o.wait(patience) {
+			if q, ok := content(e.(sm.Send)).(*QueryMsg); ok {
+				for _, id := range q.IDs {
+					asked[id] = true
+				}
+			}
+		}
+	}
+	if len(asked) != 2 {
+		t.Errorf("it asks for %d of the 2 that are open", len(asked))
+	}
+}
+
+// A relay talks to the members of a shard as it knows them, and hears those of
+// the list before, too.
+func TestMembersOfOtherShardsChange(t *testing.T) {
+	w := newWorld(t, 2, 100, 100, 100, 100, 100)
+	o := newOne(t, w)
+	o.step(CommitteesChanged{[][]chain.ValidatorID{{0, 11, 12, 4}, nil}})
+	for i := range 4 {
+		if to := bundleTo(t, lockOne(o, i, 0)); to != 0 && to != 11 && to != 12 {
+			t.Errorf("told validator %d, who is not in shard 0 or is ourselves", to)
+		}
+	}
+	id := w.shards[1].finals[0].report.Opened[0].Tx.ID
+	ask := func(from chain.ValidatorID, shard chain.ShardID) []sm.Effect {
+		return o.step(sm.Receive{From: from, Msg: &Letter{From: shard, Msg: &QueryMsg{[]chain.TxID{id}}}})
+	}
+	for _, v := range []chain.ValidatorID{0, 3, 11} {
+		only[sm.Send](t, ask(v, 0))
+	}
+	o.nothing(ask(5, 0)) // it is in shard 1
+	o.nothing(ask(13, 0))
+	o.nothing(ask(0, 77))
+	o.step(CommitteesChanged{[][]chain.ValidatorID{{10, 11, 12, 13}, nil}})
+	only[sm.Send](t, ask(13, 0))
+	only[sm.Send](t, ask(0, 0))
+	o.nothing(ask(3, 0))
+	o.nothing(o.step(CommitteesChanged{[][]chain.ValidatorID{{1}}})) // of another network
+	o.nothing(ask(1, 0))
+}
+
+// Seats are handed over with the view that the new committee begins with.
+func TestTheLeaderOfATermTellsFirst(t *testing.T) {
+	w := newWorld(t, 2, 100, 100)
+	o := newOne(t, w) // seat 0
+	tx := w.tx([]coin{w.coin(1, 0)}, pay{w.wallet(0), 99})
+	f := w.shards[1].submit(tx)
+	block := *f.block
+	block.Cert.View = 6
+	bundleTo(t, o.step(Decided{Block: &block, Report: f.report, Lead: 2}))
+	tx = w.tx([]coin{w.coin(1, 1)}, pay{w.wallet(0), 99})
+	f = w.shards[1].submit(tx)
+	o.nothing(o.step(Decided{Block: f.block, Report: f.report, Lead: 2}))
+}
+
+// A proof counts in the epoch of its certificate and the next one.
+func TestStaleProofsAreIgnored(t *testing.T) {
+	for later := range uint64(4) {
+		w := newWorld(t, 2, 100)
+		tx := w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99})
+		tx.Expiry += 2
+		w.params.Seal(tx)
+		tx.Witnesses[0].Signature = w.coin(0, 0).owner.key.Sign(chain.SignedBytes(tx.ID))
+		w.params.Seal(tx)
+		w.shards[0].submit(tx)
+		proof := w.shards[0].bundle(tx.ID, 1)
+		w.epoch += later
+		f := w.shards[1].carry(proof)
+		stale := f.report.Ignored[SkipStale]
+		switch {
+		case later <= 1:
+			w.shards[1].expect(tx.ID, chain.Committed)
+		case stale != 1:
+			t.Errorf("%d epochs later %d entries are stale", later, stale)
+		}
+		if later > 1 {
+			w.shards[1].expect(tx.ID, 0)
+		}
+	}
+}
