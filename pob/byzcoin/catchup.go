@@ -97,9 +97,10 @@ func (c *Chain) onWhere(from sm.NodeID, w *Where) {
 	if !c.m.spend(&p.queries, 1, 8) {
 		return
 	}
-	if d := c.term.Compare(w.Term); d > 0 || d == 0 && c.m.height > w.Height {
+	switch c.term.Compare(w.Term) {
+	case 1:
 		c.send(from, &Ahead{c.term, c.m.height})
-	} else if d < 0 {
+	case -1:
 		c.seek(from)
 	}
 }

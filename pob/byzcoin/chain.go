@@ -131,6 +131,13 @@ func (c *Chain) pass(e sm.Effect) {
 	if s, ok := e.(sm.Send); ok {
 		s.Msg = Tag(c.m.term(), s.Msg)
 		e = s
+	} else if d, ok := e.(sm.Deliver); ok {
+		if s, ok := d.Value.(Status); ok && s.Phase == Syncing {
+			if _, behind := c.behind(); behind { // the members of this term may be long gone
+				s.Reason, s.WaitsFor = "fetching the blocks of earlier terms", nil
+				e = sm.Deliver{Value: s}
+			}
+		}
 	}
 	c.out = append(c.out, e)
 }

@@ -7,12 +7,13 @@
 // A member of the committee has a seat. There are s seats, of which at most
 // f = floor((s-1)/3) are faulty, and a quorum is q = floor((s+f)/2)+1 seats. Any
 // member authors numbered bodies; a member acks a body when it has checked it and
-// stored it; with q acks a body is held. The leader of a view, members[view mod s],
-// proposes the block above the last final one: an ordered list of held bodies and
-// the root over what executing them comes to. The members execute it too and
-// prepare it. A prepare certificate of q shares locks the block, upon which they
-// commit it; a commit certificate of q shares makes it final. When nothing
-// becomes final for too long, the members change to the next view.
+// stored it; with q acks a body is held. The leader of a view,
+// members[(first+view) mod s], proposes the block above the last final one: an
+// ordered list of held bodies and the root over what executing them comes to. The
+// members execute it too and prepare it. A prepare certificate of q shares locks
+// the block, upon which they commit it; a commit certificate of q shares makes it
+// final. When nothing becomes final for too long, the members change to the next
+// view.
 //
 // # Invariants
 //
@@ -46,6 +47,40 @@
 // them; one of these is among the q of the new view message, and its message,
 // sent after that vote (by 3), would have shown H+1 (by 4). So nothing above H+1
 // was ever certified in a view below v, in either phase.
+//
+// # Succession
+//
+// A [Machine] is one member of one committee. A [Chain] runs one after the other
+// for the successive terms of a chain: the application says after each final
+// block whose turn it is ([Application].Next), and the owner knows who that is
+// (chain.Committees). The block after which another committee acts is the last of
+// its term: in the step in which it becomes final the old machine is closed and
+// says nothing more, and the new one begins above it in view 0. So no height
+// has two committees, and the invariants above hold in each term by themselves:
+// nobody votes above a block before it has the block, and the block says who
+// votes above it. Bodies, votes and view changes name their term; there is one log,
+// in which a record belongs to the term that the final blocks before it lead to.
+//
+// View 0 of a term is led by one of the authors of the last block below, drawn by
+// that block's hash, if one of them has a seat: a member that authored a body a
+// moment ago is alive. Who led the last block is nothing that everybody knows the
+// same of, since a block may be certified in two views.
+//
+// What was held in a term and is not in one of its blocks never will be. Every
+// member that acked it still has it and tells its owner ([Succeeded]): of the q
+// members that acked, q-f are honest. The owner puts the contents up again in
+// the new term and says [Settled]; until then they are part of the state that
+// survives a restart.
+//
+// Messages travel in a [Tagged]. Who is in an older term is shown the certificate
+// with which the last one ended, and told that we are [Ahead]; messages of the
+// next term are kept, a few of each of its members. Who hears of later terms
+// fetches final blocks in order from whoever claims to have them, and its machines
+// check each against the committee of its term, which the blocks below lead to.
+// A claim is worth a request, no more: a source that does not keep its word is
+// passed over, each time for longer, and nothing that it says stops the machine of
+// the term. A closed machine goes on serving its log. A validator without a seat
+// follows the newest committee: f+1 members tell it of every block.
 //
 // # Durability and the outside
 //

@@ -13,14 +13,14 @@ type (
 		Msg  sm.Message
 	}
 
-	// Where asks how far the receiver is, and tells how far the sender is.
+	// Where asks whether the receiver is in a later term than the sender.
 	Where struct {
 		Term   chain.Term // of the sender's next block
 		Height uint64     // of its last one
 	}
 
-	// Ahead answers Where, or a message of an older term, if the sender is
-	// further. It proves nothing: who believes it has blocks to ask for.
+	// Ahead answers Where, or a message of an older term, if the sender is in a
+	// later one. It proves nothing: who believes it has blocks to ask for.
 	Ahead struct {
 		Term   chain.Term
 		Height uint64
