@@ -77,9 +77,13 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	return r, nil
 }
 
-// Step implements sm.Machine.
+// Step implements sm.Machine. Who has no seat in its shard leaves all to those
+// who have one.
 func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
 	r.now, r.out = now, nil
+	if r.seat < 0 {
+		return nil
+	}
 	switch ev := ev.(type) {
 	case Decided:
 		r.decided(&ev)

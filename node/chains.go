@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"ios/chain"
-	"ios/node/api"
 )
 
 // Each chain has a directory of its own in the data directory. That of a shard
@@ -178,6 +177,7 @@ func (n *Node) Leave(shard chain.ShardID, keep time.Duration) error {
 	m.leave()
 	<-m.gone
 	m.stats.forget()
+	n.server.Forget(shard)
 	n.work.Go(func() { n.forget(shard, due) })
 	return nil
 }
@@ -233,5 +233,3 @@ func (n *Node) delete(dir string) {
 		n.log.Errorf("deleting %s: %v", dir, err)
 	}
 }
-
-var _ api.Backend = (*Node)(nil)

@@ -9,7 +9,7 @@ import (
 	"ios/node/api"
 )
 
-// Coins implements api.Backend.
+// Coins is that of api.Backend in one shard.
 func (m *member) Coins(ctx context.Context, owner chain.Address, after *chain.OutPoint, max int) (page api.CoinsPage, err error) {
 	if s := owner.Shard(m.node.net.params.Shards); s != m.chain {
 		return page, chain.Rule(chain.ErrWrongShard, "the address lives in shard %d, this is shard %d", s, m.chain)

@@ -43,7 +43,7 @@ func (r *rig) submitting(n *member, txs ...*chain.Tx) <-chan api.SubmitResult {
 		raw = append(raw, t.Raw...)
 	}
 	go func() {
-		res, err := n.Submit(r.t.Context(), raw)
+		res, err := n.node.Submit(r.t.Context(), raw)
 		if err != nil {
 			r.t.Error(err)
 		}

@@ -78,7 +78,7 @@ func (m *member) find(k known, id chain.TxID) (*place, error) {
 	return nil, nil
 }
 
-// Outcome implements api.Backend.
+// Outcome implements api.Shard.
 func (m *member) Outcome(ctx context.Context, id chain.TxID, proof bool) (out api.Outcome, err error) {
 	k, err := m.known(ctx, id)
 	if err != nil {
@@ -166,7 +166,7 @@ func (m *member) txIn(body *chain.Body, id chain.TxID) *chain.Tx {
 	return nil
 }
 
-// Tx implements api.Backend.
+// Tx implements api.Shard.
 func (m *member) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
 	var queued []byte
 	k, err := m.known(ctx, id)
@@ -193,7 +193,7 @@ func (m *member) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
 	return t.Raw, nil
 }
 
-// Bundle implements api.Backend.
+// Bundle implements api.Shard.
 func (m *member) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([]byte, error) {
 	k, err := m.known(ctx, id)
 	if err != nil {

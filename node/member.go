@@ -113,7 +113,7 @@ func (m *member) decided(d validator.Decided) func() {
 		m.skipped.add(s.ID, h.Height, s.Reason)
 	}
 	m.snap.moved = !d.Synced
-	return func() { m.node.server.Publish(liveEvent(d, now)) }
+	return func() { m.node.server.Publish(m.chain, liveEvent(d, now)) }
 }
 
 func liveEvent(d validator.Decided, at time.Time) *api.BlockEvent {

@@ -83,8 +83,14 @@ func (w *network) agreement(keys *config.Keys, shard chain.ShardID) byzcoin.Chai
 			Quota: g.Policy.BodyQuota, MinGap: g.Policy.BlockGap,
 			BlockInterval: g.Policy.BlockInterval, Delta: g.Policy.Delta,
 		}.WithDefaults(),
-		Start: byzcoin.Point{Hash: w.params.ChainID},
+		Start:   byzcoin.Point{Hash: w.params.ChainID},
+		Sources: w.others(shard),
 	}
+}
+
+// others are the members of a shard without ourselves.
+func (w *network) others(shard chain.ShardID) []chain.ValidatorID {
+	return slices.DeleteFunc(slices.Clone(w.members[shard]), func(id chain.ValidatorID) bool { return id == w.self })
 }
 
 // firstEpoch is the epoch that the genesis begins.

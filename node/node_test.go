@@ -127,10 +127,10 @@ func TestRefusalsNameTheirCause(t *testing.T) {
 	if res := r.submit(r.at(0), twice); len(res.Refused) != 1 || res.Refused[0].Kind != chain.ErrSpent {
 		t.Error("spent twice:", res)
 	}
-	if _, err := r.at(0).Submit(context.Background(), []byte("garbage")); !errors.Is(err, chain.ErrEncoding) {
+	if _, err := r.at(0).node.Submit(context.Background(), []byte("garbage")); !errors.Is(err, chain.ErrEncoding) {
 		t.Error("garbage:", err)
 	}
-	if err := r.at(0).Carry(context.Background(), []byte("garbage")); !errors.Is(err, chain.ErrEncoding) {
+	if err := r.at(0).node.Carry(context.Background(), []byte("garbage")); !errors.Is(err, chain.ErrEncoding) {
 		t.Error("garbage as a proof:", err)
 	}
 }
@@ -218,7 +218,7 @@ func TestBeyondItsFaultsAShardStopsAndSaysSo(t *testing.T) {
 	sent := make(chan api.SubmitResult, 1)
 	x := r.pay(coins[:1], 0)
 	go func() {
-		res, err := n.Submit(context.Background(), x.Raw)
+		res, err := n.node.Submit(context.Background(), x.Raw)
 		if err != nil {
 			t.Error(err)
 		}

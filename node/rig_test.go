@@ -215,7 +215,7 @@ func (r *rig) submit(n *member, txs ...*chain.Tx) api.SubmitResult {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	res, err := n.Submit(ctx, raw)
+	res, err := n.node.Submit(ctx, raw)
 	if err != nil {
 		r.t.Fatal(err)
 	}

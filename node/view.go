@@ -152,6 +152,8 @@ func (v *view) phaseAndReason() (phase, reason string) {
 		return api.PhaseSyncing, v.agreed.Reason
 	case byzcoin.Waiting:
 		return api.PhaseStalled, v.agreed.Reason
+	case byzcoin.Following:
+		return api.PhaseFollowing, v.agreed.Reason
 	case byzcoin.Halted:
 		return api.PhaseStopped, v.agreed.Reason
 	}
@@ -173,6 +175,8 @@ func (v *view) next(phase string) string {
 		return "it will join its committee"
 	case api.PhaseSyncing:
 		return "it votes once it has the committee's newest block; start the validators that it waits for"
+	case api.PhaseFollowing:
+		return "it votes once it has a seat"
 	case api.PhaseStalled:
 		return "it goes on when a quorum of the shard is there; start the validators that it waits for"
 	case api.PhaseStopped:

@@ -12,17 +12,29 @@ import (
 // this one's; any other error is shown to the client as an internal fault.
 type Backend interface {
 	// Submit takes concatenated canonical transactions, at most MaxSubmitBytes
-	// of them, and keeps raw. It returns when each is accepted (a quorum holds
+	// of them, and keeps raw. Each goes to a shard that it has an input in. It returns when each is accepted (a quorum holds
 	// its body) or refused. It refuses the whole with ErrEncoding, ErrTooLarge
 	// (above MaxSubmitTxs), ErrFull or ErrNotReady. A transaction that is
 	// already pending or recorded here counts as accepted.
 	Submit(ctx context.Context, raw []byte) (SubmitResult, error)
-	// Carry takes the encoded bundle of another shard and keeps it. It returns
-	// once the proof was checked and the bundle is known or waits for a body.
+	// Carry takes the encoded bundle of another shard and keeps it. It goes to
+	// the shard that the bundle is for. It returns once the proof was checked and the bundle is known or waits for a body.
 	Carry(ctx context.Context, bundle []byte) error
 	// Coins lists at most max coins of the owner, in the order of outpoints,
 	// beginning behind the outpoint after, if it is not nil.
 	Coins(ctx context.Context, owner chain.Address, after *chain.OutPoint, max int) (CoinsPage, error)
+	// Shard is the one that is named, or with nil the one that the validator joined
+	// last. ErrWrongShard: the validator does not take part in it.
+	Shard(want *chain.ShardID) (Shard, error)
+	// Ready gives the reasons why the validator cannot serve now; none means
+	// that it is ready.
+	Ready() []string
+}
+
+// Shard is what a validator knows of a shard that it takes part in. What holds
+// for the methods of Backend holds for these.
+type Shard interface {
+	ID() chain.ShardID
 	// Outcome tells what became of the transaction here; proof asks for the
 	// encoded chain.OutcomeProof, too.
 	Outcome(ctx context.Context, id chain.TxID, proof bool) (Outcome, error)
@@ -38,11 +50,8 @@ type Backend interface {
 	// BlockEvent makes the event of an old block again, for a subscriber that
 	// starts below the server's window. Errors as Block.
 	BlockEvent(ctx context.Context, height uint64) (*BlockEvent, error)
-	// Status tells how the validator is. It works in every phase.
+	// Status tells how the validator is here. It works in every phase.
 	Status(ctx context.Context) (*Status, error)
-	// Ready gives the reasons why the validator cannot serve now; none means
-	// that it is ready.
-	Ready() []string
 }
 
 // Limits that are part of the contract.

@@ -85,7 +85,7 @@ func BenchmarkPublish(b *testing.B) {
 	for _, readers := range []int{0, 1, 8} {
 		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
 			r := serve(b, Limits{WindowBytes: 1 << 30, WindowBlocks: 1 << 20})
-			r.Publish(r.backend.block(1))
+			r.Publish(0, r.backend.block(1))
 			got := make(chan uint64, 1024)
 			for range readers {
 				c := r.client(b, ClientConfig{})
@@ -102,7 +102,7 @@ func BenchmarkPublish(b *testing.B) {
 			before := cpu()
 			b.ResetTimer()
 			for range b.N {
-				r.Publish(r.backend.block(400))
+				r.Publish(0, r.backend.block(400))
 				for range readers {
 					<-got
 				}

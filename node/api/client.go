@@ -35,6 +35,7 @@ type Client struct {
 	http     *http.Client
 	calls    ledgerpbconnect.LedgerClient
 	own      *http.Transport // closed with the client
+	shard    *uint32         // that requests name
 	watchdog time.Duration   // silence after which a stream is given up
 }
 
@@ -69,6 +70,14 @@ func NewClient(url string, cfg ClientConfig) *Client {
 	c.calls = ledgerpbconnect.NewLedgerClient(c.http, c.url,
 		connect.WithAcceptCompression("gzip", nil, nil), connect.WithReadMaxBytes(maxAnswer))
 	return c
+}
+
+// At is the client whose requests name a shard. Both share their connections.
+func (c *Client) At(shard chain.ShardID) *Client {
+	at := *c
+	name := uint32(shard)
+	at.shard = &name
+	return &at
 }
 
 // URL is the endpoint.
@@ -183,11 +192,11 @@ func (c *Client) Coins(ctx context.Context, owner string, limit int) (CoinsPage,
 	}
 }
 
-// Outcome asks what became of a transaction in the validator's shard. The
+// Outcome asks what became of a transaction in the shard. The
 // proof, if asked for, is not verified here.
 func (c *Client) Outcome(ctx context.Context, id chain.TxID, proof bool) (Outcome, error) {
 	return call(ctx, c, func(ctx context.Context) (Outcome, error) {
-		m, err := c.calls.Outcome(ctx, &ledgerpb.OutcomeRequest{Id: id.String(), Proof: proof})
+		m, err := c.calls.Outcome(ctx, &ledgerpb.OutcomeRequest{Id: id.String(), Proof: proof, Shard: c.shard})
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -198,7 +207,7 @@ func (c *Client) Outcome(ctx context.Context, id chain.TxID, proof bool) (Outcom
 // Bundle fetches the encoded proof of the transaction's outcome for shard dest.
 func (c *Client) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) ([]byte, error) {
 	m, err := call(ctx, c, func(ctx context.Context) (*ledgerpb.BundleResponse, error) {
-		return c.calls.Bundle(ctx, &ledgerpb.BundleRequest{Id: id.String(), Dest: uint32(dest)})
+		return c.calls.Bundle(ctx, &ledgerpb.BundleRequest{Id: id.String(), Dest: uint32(dest), Shard: c.shard})
 	})
 	return m.GetBundle(), err
 }
@@ -207,7 +216,7 @@ func (c *Client) Bundle(ctx context.Context, id chain.TxID, dest chain.ShardID) 
 // check.
 func (c *Client) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
 	m, err := call(ctx, c, func(ctx context.Context) (*ledgerpb.TxResponse, error) {
-		return c.calls.Tx(ctx, &ledgerpb.TxRequest{Id: id.String()})
+		return c.calls.Tx(ctx, &ledgerpb.TxRequest{Id: id.String(), Shard: c.shard})
 	})
 	return m.GetTransaction(), err
 }
@@ -215,15 +224,15 @@ func (c *Client) Tx(ctx context.Context, id chain.TxID) ([]byte, error) {
 // Block fetches an encoded final block.
 func (c *Client) Block(ctx context.Context, height uint64) ([]byte, error) {
 	m, err := call(ctx, c, func(ctx context.Context) (*ledgerpb.BlockResponse, error) {
-		return c.calls.Block(ctx, &ledgerpb.BlockRequest{Height: height})
+		return c.calls.Block(ctx, &ledgerpb.BlockRequest{Height: height, Shard: c.shard})
 	})
 	return m.GetBlock(), err
 }
 
-// Status asks who the validator is and how it is.
+// Status asks who the validator is and how it is in the shard.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return call(ctx, c, func(ctx context.Context) (*Status, error) {
-		m, err := c.calls.Status(ctx, &ledgerpb.StatusRequest{})
+		m, err := c.calls.Status(ctx, &ledgerpb.StatusRequest{Shard: c.shard})
 		if err != nil {
 			return nil, err
 		}

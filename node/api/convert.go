@@ -121,6 +121,10 @@ func statusToWire(s *Status) *ledgerpb.StatusResponse {
 			DiskBytes: s.Resources.Disk, Goroutines: s.Resources.Goroutines,
 		},
 	}
+	for i := range s.Memberships {
+		in := &s.Memberships[i]
+		m.Memberships = append(m.Memberships, &ledgerpb.Membership{Shard: uint32(in.Shard), Phase: in.Phase, Reason: in.Reason, Height: in.Height})
+	}
 	for i := range s.Peers {
 		p := &s.Peers[i]
 		m.Peers = append(m.Peers, &ledgerpb.Peer{
@@ -136,7 +140,7 @@ func statusFromWire(m *ledgerpb.StatusResponse) (*Status, error) {
 	if err != nil {
 		return nil, chain.Rule(chain.ErrEncoding, "chain id of the answer: %v", err)
 	}
-	if m.Shard >= chain.MaxShards || m.Shards > chain.MaxShards || m.Validator >= chain.MaxValidators {
+	if m.Shard >= chain.MaxShards && m.Shard != uint32(chain.IdentityShard) || m.Shards > chain.MaxShards || m.Validator >= chain.MaxValidators {
 		return nil, chain.Rule(chain.ErrEncoding, "an answer from validator %d of shard %d of %d", m.Validator, m.Shard, m.Shards)
 	}
 	pool, supply, res := m.GetMempool(), m.GetSupply(), m.GetResources()
@@ -152,6 +156,12 @@ func statusFromWire(m *ledgerpb.StatusResponse) (*Status, error) {
 		Resources: Resources{
 			CPUSeconds: res.GetCpuSeconds(), RSS: res.GetRssBytes(), Disk: res.GetDiskBytes(), Goroutines: res.GetGoroutines(),
 		},
+	}
+	for _, in := range m.Memberships {
+		if in.Shard > uint32(chain.IdentityShard) {
+			return nil, chain.Rule(chain.ErrEncoding, "an answer from a validator in shard %d", in.Shard)
+		}
+		s.Memberships = append(s.Memberships, Membership{Shard: chain.ShardID(in.Shard), Phase: in.Phase, Reason: in.Reason, Height: in.Height})
 	}
 	for _, p := range m.Peers {
 		s.Peers = append(s.Peers, Peer{

@@ -39,13 +39,13 @@ func collect(t *testing.T, c *Client, want Follow, n int) (blocks []*BlockEvent)
 func TestEventsFromAHeightThenLive(t *testing.T) {
 	r := serve(t, Limits{WindowBlocks: 4})
 	for range 10 {
-		r.Publish(r.backend.block(3))
+		r.Publish(0, r.backend.block(3))
 	}
 	c := r.client(t, ClientConfig{})
 	done := make(chan []*BlockEvent)
 	go func() { done <- collect(t, c, Follow{From: 2}, 20) }()
 	for range 11 {
-		r.Publish(r.backend.block(2))
+		r.Publish(0, r.backend.block(2))
 	}
 	blocks := <-done
 	for i, b := range blocks {
@@ -66,7 +66,7 @@ func TestEventsFromAHeightThenLive(t *testing.T) {
 
 func TestSummariesLeaveTheOutcomesOut(t *testing.T) {
 	r := serve(t, Limits{})
-	r.Publish(r.backend.block(5))
+	r.Publish(0, r.backend.block(5))
 	b := collect(t, r.client(t, ClientConfig{}), Follow{From: 1, Summary: true}, 1)[0]
 	if b.Recorded != 5 || len(b.Outcomes) != 0 {
 		t.Fatalf("%+v", b)
@@ -99,7 +99,7 @@ func TestAStreamFromNowBeginsAtTheTip(t *testing.T) {
 		t.Fatalf("the tip is %d", tip)
 	}
 	<-started // a heartbeat
-	r.Publish(r.backend.block(1))
+	r.Publish(0, r.backend.block(1))
 	if err := <-done; !errors.Is(err, errEnough) || first.Height != 4 {
 		t.Fatalf("%v, %+v", err, first)
 	}
@@ -130,7 +130,7 @@ func TestHeartbeatsTellWhereTheChainEnds(t *testing.T) {
 
 func TestAStreamGoesOnAfterARestart(t *testing.T) {
 	r := serve(t, Limits{})
-	r.Publish(r.backend.block(1))
+	r.Publish(0, r.backend.block(1))
 	c := r.client(t, ClientConfig{})
 	heights, lost := make(chan uint64, 10), make(chan error, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -156,7 +156,7 @@ func TestAStreamGoesOnAfterARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close(t.Context())
-	again.Publish(r.backend.block(1))
+	again.Publish(0, r.backend.block(1))
 	if a, b := <-heights, <-heights; a != 2 || b != 3 {
 		t.Fatalf("%d, %d after the restart", a, b)
 	}
@@ -182,7 +182,7 @@ func TestPrunedBlocksAreSaidToBe(t *testing.T) {
 // not publish them; a subscriber gets them all the same.
 func TestAGapIsFilledFromTheBackend(t *testing.T) {
 	r := serve(t, Limits{WindowBlocks: 2})
-	r.Publish(r.backend.block(1))
+	r.Publish(0, r.backend.block(1))
 	c := r.client(t, ClientConfig{})
 	seen := make(chan struct{}, 1)
 	done := make(chan []uint64)
@@ -207,7 +207,7 @@ func TestAGapIsFilledFromTheBackend(t *testing.T) {
 	for range 7 {
 		r.backend.block(1)
 	}
-	r.Publish(r.backend.block(1))
+	r.Publish(0, r.backend.block(1))
 	if got := <-done; !reflect.DeepEqual(got, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9}) {
 		t.Fatalf("%v", got)
 	}
@@ -220,7 +220,7 @@ func TestAGapIsFilledFromTheBackend(t *testing.T) {
 // is cut off and named in one line; another one gets everything.
 func TestASlowReaderIsCutOff(t *testing.T) {
 	r := serve(t, Limits{WindowBlocks: 8, WindowBytes: 1 << 30, Write: 200 * time.Millisecond})
-	r.Publish(r.backend.block(1))
+	r.Publish(0, r.backend.block(1))
 	slow, err := net.Dial("tcp", r.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 	})
 	<-got
 	eventually(t, "the slow reader is cut off", func() bool {
-		r.Publish(r.backend.block(4000)) // 132 kB
+		r.Publish(0, r.backend.block(4000)) // 132 kB
 		<-got
 		return r.lines(string(ErrSlow)) == 1
 	})

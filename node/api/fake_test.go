@@ -31,6 +31,7 @@ type fake struct {
 	shard    chain.ShardID
 	id       chain.ValidatorID
 	chainID  chain.Hash
+	more     map[chain.ShardID]*fake // further shards
 }
 
 func newFake() *fake { return &fake{txs: make(map[chain.TxID][]byte)} }
@@ -151,6 +152,21 @@ func (f *fake) Status(context.Context) (*Status, error) {
 }
 
 func (f *fake) Ready() []string { return f.reasons }
+
+// Shard implements Backend: it is in one shard, and in those that it joined.
+func (f *fake) Shard(want *chain.ShardID) (Shard, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if want == nil || *want == f.shard {
+		return f, nil
+	}
+	if other := f.more[*want]; other != nil {
+		return other, nil
+	}
+	return nil, chain.Rule(chain.ErrWrongShard, "it is not in shard %d", *want)
+}
+
+func (f *fake) ID() chain.ShardID { return f.shard }
 
 // block adds a block with n outcomes.
 func (f *fake) block(n int) *BlockEvent {

@@ -60,7 +60,7 @@ func (c *Client) stream(ctx context.Context, want *Follow, f func(Event) error) 
 	var silent atomic.Bool
 	dog := time.AfterFunc(c.watchdog, func() { silent.Store(true); cancel() })
 	defer dog.Stop()
-	s, err := c.calls.Events(ctx, connectEvents(want))
+	s, err := c.calls.Events(ctx, &ledgerpb.EventsRequest{From: want.From, Summary: want.Summary, Shard: c.shard})
 	if err != nil {
 		return false, clientError(c.url, err)
 	}
@@ -88,10 +88,6 @@ func (c *Client) stream(ctx context.Context, want *Follow, f func(Event) error) 
 		return got, clientError(c.url, err)
 	}
 	return got, &Error{Kind: ErrUnreachable, Text: "the stream ended", Next: NextStep(ErrUnreachable), Endpoint: c.url}
-}
-
-func connectEvents(want *Follow) *ledgerpb.EventsRequest {
-	return &ledgerpb.EventsRequest{From: want.From, Summary: want.Summary}
 }
 
 func eventFromWire(m *ledgerpb.EventsResponse) (Event, error) {

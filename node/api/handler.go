@@ -74,7 +74,11 @@ func (h *handler) Outcome(ctx context.Context, req *ledgerpb.OutcomeRequest) (*l
 	if err != nil {
 		return nil, wireError(err)
 	}
-	out, err := h.s.backend.Outcome(ctx, id, req.Proof)
+	shard, err := h.s.shard(req.Shard)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	out, err := shard.Outcome(ctx, id, req.Proof)
 	if err != nil {
 		return nil, h.fail(ctx, err)
 	}
@@ -89,7 +93,11 @@ func (h *handler) Bundle(ctx context.Context, req *ledgerpb.BundleRequest) (*led
 	if req.Dest >= chain.MaxShards {
 		return nil, wireError(chain.Rule(ErrRequest, "there is no shard %d", req.Dest))
 	}
-	raw, err := h.s.backend.Bundle(ctx, id, chain.ShardID(req.Dest))
+	shard, err := h.s.shard(req.Shard)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	raw, err := shard.Bundle(ctx, id, chain.ShardID(req.Dest))
 	if err != nil {
 		return nil, h.fail(ctx, err)
 	}
@@ -101,7 +109,11 @@ func (h *handler) Tx(ctx context.Context, req *ledgerpb.TxRequest) (*ledgerpb.Tx
 	if err != nil {
 		return nil, wireError(err)
 	}
-	raw, err := h.s.backend.Tx(ctx, id)
+	shard, err := h.s.shard(req.Shard)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	raw, err := shard.Tx(ctx, id)
 	if err != nil {
 		return nil, h.fail(ctx, err)
 	}
@@ -109,19 +121,39 @@ func (h *handler) Tx(ctx context.Context, req *ledgerpb.TxRequest) (*ledgerpb.Tx
 }
 
 func (h *handler) Block(ctx context.Context, req *ledgerpb.BlockRequest) (*ledgerpb.BlockResponse, error) {
-	raw, err := h.s.backend.Block(ctx, req.Height)
+	shard, err := h.s.shard(req.Shard)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	raw, err := shard.Block(ctx, req.Height)
 	if err != nil {
 		return nil, h.fail(ctx, err)
 	}
 	return &ledgerpb.BlockResponse{Block: raw}, nil
 }
 
-func (h *handler) Status(ctx context.Context, _ *ledgerpb.StatusRequest) (*ledgerpb.StatusResponse, error) {
-	st, err := h.s.backend.Status(ctx)
+func (h *handler) Status(ctx context.Context, req *ledgerpb.StatusRequest) (*ledgerpb.StatusResponse, error) {
+	shard, err := h.s.shard(req.Shard)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	st, err := shard.Status(ctx)
 	if err != nil {
 		return nil, h.fail(ctx, err)
 	}
 	return statusToWire(st), nil
+}
+
+// shard finds the shard that a request names.
+func (s *Server) shard(name *uint32) (Shard, error) {
+	if name == nil {
+		return s.backend.Shard(nil)
+	}
+	if *name > uint32(chain.IdentityShard) {
+		return nil, chain.Rule(ErrRequest, "there is no shard %d", *name)
+	}
+	id := chain.ShardID(*name)
+	return s.backend.Shard(&id)
 }
 
 // cursorSize is an encoded outpoint: it says where the next page begins.

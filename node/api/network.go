@@ -65,7 +65,7 @@ func NewNetwork(g *chain.Genesis, shards [][]chain.ValidatorID, urls map[chain.V
 			}
 			n.shards[s] = append(n.shards[s], &member{Endpoint: Endpoint{
 				ID: id, Name: v.Name, Shard: chain.ShardID(s), URL: url,
-				Client: NewClient(url, ClientConfig{Attempts: 1}),
+				Client: NewClient(url, ClientConfig{Attempts: 1}).At(chain.ShardID(s)),
 			}})
 		}
 	}

@@ -30,7 +30,7 @@ type Server struct {
 	conns   *conns
 	http    *http.Server
 	errors  *connect.ErrorWriter
-	window  *window
+	windows windows
 	replays chan struct{} // a token for each old block that is fetched at a time
 
 	bytes   budget
@@ -65,7 +65,6 @@ func NewServer(cfg Config) (*Server, error) {
 		backend: cfg.Backend, prefix: cfg.Prefix, limits: limits,
 		quiet:    newQuiet(cfg.Log),
 		errors:   connect.NewErrorWriter(),
-		window:   newWindow(limits.WindowBlocks, limits.WindowBytes),
 		replays:  make(chan struct{}, 2),
 		bytes:    budget{max: limits.BodyBytes},
 		waiting:  gate{name: "unfinished requests", max: int64(limits.Waiting)},

@@ -11,12 +11,13 @@ const (
 	PhaseStarting  = "starting"
 	PhaseReplaying = "replaying" // its own log
 	PhaseSyncing   = "syncing"   // from its peers
+	PhaseFollowing = "following" // it has the newest blocks, and no seat
 	PhaseReady     = "ready"
 	PhaseStalled   = "stalled" // its shard makes no blocks, though there is work
 	PhaseStopped   = "stopped"
 )
 
-// Status tells who a validator is and how it is.
+// Status tells who a validator is and how it is in a shard.
 type Status struct {
 	ChainID   chain.Hash        `json:"chain_id"`
 	Network   string            `json:"network"`
@@ -40,10 +41,20 @@ type Status struct {
 	Leader    chain.ValidatorID `json:"leader"`
 	Epoch     uint64            `json:"epoch"`
 
+	Memberships []Membership `json:"memberships"` // in the order in which it joined
+
 	Peers     []Peer    `json:"peers"`
 	Mempool   Mempool   `json:"mempool"`
 	Supply    Supply    `json:"supply"`
 	Resources Resources `json:"resources"`
+}
+
+// Membership is a shard that a validator takes part in.
+type Membership struct {
+	Shard  chain.ShardID `json:"shard"`
+	Phase  string        `json:"state"`
+	Reason string        `json:"reason,omitempty"` // why it is not ready
+	Height uint64        `json:"height"`
 }
 
 // Peer is a validator as another one sees it.

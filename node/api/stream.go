@@ -14,10 +14,16 @@ import (
 	"ios/node/api/ledgerpb"
 )
 
-// Publish gives a new final block's event to the subscribers. It never blocks.
-// Blocks come in order; after a gap subscribers get what lies in it from the
-// backend.
-func (s *Server) Publish(ev *BlockEvent) { s.window.publish(ev) }
+// Publish gives the event of a shard's new final block to the subscribers. It
+// never blocks. Blocks come in order; after a gap subscribers get what lies in it
+// from the backend.
+func (s *Server) Publish(shard chain.ShardID, ev *BlockEvent) {
+	s.windows.of(shard, &s.limits).publish(ev)
+}
+
+// Forget drops what was published of a shard that the backend no longer has. Its
+// streams end with their next heartbeat.
+func (s *Server) Forget(shard chain.ShardID) { s.windows.drop(shard) }
 
 // outbound is one message of a stream: a frame, or a heartbeat.
 type outbound struct {
@@ -67,6 +73,8 @@ func (c frameCodec) Unmarshal(data []byte, m any) error {
 // subscriber is one stream: a height, and no buffer.
 type subscriber struct {
 	s       *Server
+	shard   Shard
+	window  *window
 	stream  *connect.ServerStream[outbound]
 	next    uint64
 	summary bool
@@ -78,9 +86,16 @@ type subscriber struct {
 // events serves one stream until the client leaves, is too slow, or the server
 // stops.
 func (s *Server) events(ctx context.Context, req *connect.Request[ledgerpb.EventsRequest], stream *connect.ServerStream[outbound]) error {
-	sub := &subscriber{s: s, stream: stream, next: req.Msg.From, summary: req.Msg.Summary}
+	shard, err := s.shard(req.Msg.Shard)
+	if err != nil {
+		return wireError(err)
+	}
+	sub := &subscriber{
+		s: s, shard: shard, window: s.windows.of(shard.ID(), &s.limits), stream: stream,
+		next: req.Msg.From, summary: req.Msg.Summary,
+	}
 	if sub.next == 0 {
-		tip, err := s.tip(ctx)
+		tip, err := sub.tip(ctx)
 		if err != nil {
 			return wireError(err)
 		}
@@ -91,7 +106,7 @@ func (s *Server) events(ctx context.Context, req *connect.Request[ledgerpb.Event
 	defer sub.wait.Stop()
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
-	err := sub.run(ctx)
+	err = sub.run(ctx)
 	sub.deadline(time.Now().Add(s.limits.Write)) // for the end of the stream
 	if kind, text := describe(err); kind == ErrSlow {
 		s.metrics.slow.Inc()
@@ -101,11 +116,11 @@ func (s *Server) events(ctx context.Context, req *connect.Request[ledgerpb.Event
 }
 
 // tip is the last final height.
-func (s *Server) tip(ctx context.Context) (uint64, error) {
-	if v := s.window.at(0); v.tip > 0 {
+func (b *subscriber) tip(ctx context.Context) (uint64, error) {
+	if v := b.window.at(0); v.tip > 0 {
 		return v.tip, nil
 	}
-	st, err := s.backend.Status(ctx)
+	st, err := b.shard.Status(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -114,7 +129,7 @@ func (s *Server) tip(ctx context.Context) (uint64, error) {
 
 // run sends events until there is an error, which is never nil.
 func (b *subscriber) run(ctx context.Context) error {
-	tip, err := b.s.tip(ctx)
+	tip, err := b.tip(ctx)
 	if err != nil {
 		return err
 	}
@@ -143,7 +158,7 @@ func (b *subscriber) run(ctx context.Context) error {
 // fetch gets the next frame from the window or the backend. No frame and no
 // error means that it has to wait.
 func (b *subscriber) fetch(ctx context.Context) (view, error) {
-	v := b.s.window.at(b.next)
+	v := b.window.at(b.next)
 	switch {
 	case v.above:
 		b.live = true
@@ -161,12 +176,12 @@ func (b *subscriber) fetch(ctx context.Context) (view, error) {
 	case <-b.s.stopping:
 		return v, errStopping
 	}
-	ev, err := b.s.backend.BlockEvent(ctx, b.next)
+	ev, err := b.shard.BlockEvent(ctx, b.next)
 	switch {
 	case err == nil:
 		v.frame = &frame{block: ev}
 	case errors.Is(err, ErrNotYet):
-		v.tip, err = b.s.tip(ctx)
+		v.tip, err = b.tip(ctx)
 		return v, err
 	default:
 		return v, err
@@ -181,6 +196,10 @@ func (b *subscriber) pause(ctx context.Context, v view) error {
 	case <-v.more:
 		return nil
 	case <-b.wait.C:
+		id := b.shard.ID()
+		if _, err := b.s.backend.Shard(&id); err != nil {
+			return err
+		}
 		return b.heartbeat(ctx, v.tip)
 	case <-ctx.Done():
 		return ctx.Err()

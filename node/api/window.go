@@ -6,10 +6,39 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"ios/chain"
 	"ios/node/api/ledgerpb"
 )
 
-// window is the recent blocks' events, without gaps, for all subscribers.
+// windows are those of the shards.
+type windows struct {
+	mu      sync.Mutex
+	byShard map[chain.ShardID]*window
+}
+
+// of is the window of a shard, which the backend knows.
+func (w *windows) of(shard chain.ShardID, l *Limits) *window {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x := w.byShard[shard]
+	if x == nil {
+		if w.byShard == nil {
+			w.byShard = make(map[chain.ShardID]*window)
+		}
+		x = newWindow(l.WindowBlocks, l.WindowBytes)
+		w.byShard[shard] = x
+	}
+	return x
+}
+
+func (w *windows) drop(shard chain.ShardID) {
+	w.mu.Lock()
+	delete(w.byShard, shard)
+	w.mu.Unlock()
+}
+
+// window is the recent blocks' events of a shard, without gaps, for all
+// subscribers.
 type window struct {
 	maxBlocks, maxBytes int
 

@@ -76,7 +76,17 @@ type fakeBackend struct {
 
 func (f *fakeBackend) Ready() []string { return nil }
 
-func (f *fakeBackend) Status(context.Context) (*api.Status, error) {
+func (f *fakeBackend) Shard(*chain.ShardID) (api.Shard, error) {
+	return fakeShard{genesis: f.genesis}, nil
+}
+
+// fakeShard is its only shard.
+type fakeShard struct {
+	api.Shard
+	genesis *chain.Genesis
+}
+
+func (f fakeShard) Status(context.Context) (*api.Status, error) {
 	return &api.Status{
 		ChainID: f.genesis.ID(), Phase: api.PhaseReady, Height: 7, PID: os.Getpid(),
 		Supply: api.Supply{Value: f.genesis.Supply() / uint64(f.genesis.Shards)},

@@ -47,7 +47,7 @@ type crossing struct {
 }
 
 type fakeShard struct {
-	api.Backend
+	shardCalls
 	w       *world
 	id      chain.ShardID
 	server  *api.Server
@@ -56,6 +56,15 @@ type fakeShard struct {
 	refused map[chain.TxID]bool
 	done    map[chain.TxID]chain.Outcome
 }
+
+// shardCalls are those that the tests do not need.
+type shardCalls struct{ api.Shard }
+
+func (f *fakeShard) Carry(context.Context, []byte) error { return nil }
+func (f *fakeShard) ID() chain.ShardID                   { return f.id }
+
+// Shard implements api.Backend.
+func (f *fakeShard) Shard(*chain.ShardID) (api.Shard, error) { return f, nil }
 
 func newWorld(t *testing.T, shards int, v vice) *world {
 	t.Helper()
@@ -149,7 +158,7 @@ func (w *world) makeBlocks(stop chan struct{}) {
 			if ev := events[i]; ev.Outcomes.Len() > 0 || ev.Skipped.Len() > 0 {
 				f.height++
 				ev.Height = f.height
-				f.server.Publish(ev)
+				f.server.Publish(f.id, ev)
 			}
 		}
 		w.mu.Unlock()

@@ -325,3 +325,7 @@ func (b *backend) Status(context.Context) (*api.Status, error) {
 }
 
 func (b *backend) Ready() []string { return nil }
+
+func (b *backend) Shard(*chain.ShardID) (api.Shard, error) { return b, nil }
+
+func (b *backend) ID() chain.ShardID { return b.ledger.id }

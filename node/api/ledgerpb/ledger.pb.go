@@ -566,6 +566,7 @@ type OutcomeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Proof         bool                   `protobuf:"varint,2,opt,name=proof,proto3" json:"proof,omitempty"` // send the proof, too
+	Shard         *uint32                `protobuf:"varint,3,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -612,6 +613,13 @@ func (x *OutcomeRequest) GetProof() bool {
 		return x.Proof
 	}
 	return false
+}
+
+func (x *OutcomeRequest) GetShard() uint32 {
+	if x != nil && x.Shard != nil {
+		return *x.Shard
+	}
+	return 0
 }
 
 type OutcomeResponse struct {
@@ -701,7 +709,8 @@ func (x *OutcomeResponse) GetProof() []byte {
 type BundleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Dest          uint32                 `protobuf:"varint,2,opt,name=dest,proto3" json:"dest,omitempty"` // the shard that it is for
+	Dest          uint32                 `protobuf:"varint,2,opt,name=dest,proto3" json:"dest,omitempty"`         // the shard that it is for
+	Shard         *uint32                `protobuf:"varint,3,opt,name=shard,proto3,oneof" json:"shard,omitempty"` // whose outcome it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -746,6 +755,13 @@ func (x *BundleRequest) GetId() string {
 func (x *BundleRequest) GetDest() uint32 {
 	if x != nil {
 		return x.Dest
+	}
+	return 0
+}
+
+func (x *BundleRequest) GetShard() uint32 {
+	if x != nil && x.Shard != nil {
+		return *x.Shard
 	}
 	return 0
 }
@@ -797,6 +813,7 @@ func (x *BundleResponse) GetBundle() []byte {
 type TxRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Shard         *uint32                `protobuf:"varint,2,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -836,6 +853,13 @@ func (x *TxRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *TxRequest) GetShard() uint32 {
+	if x != nil && x.Shard != nil {
+		return *x.Shard
+	}
+	return 0
 }
 
 type TxResponse struct {
@@ -885,6 +909,7 @@ func (x *TxResponse) GetTransaction() []byte {
 type BlockRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Height        uint64                 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Shard         *uint32                `protobuf:"varint,2,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -922,6 +947,13 @@ func (*BlockRequest) Descriptor() ([]byte, []int) {
 func (x *BlockRequest) GetHeight() uint64 {
 	if x != nil {
 		return x.Height
+	}
+	return 0
+}
+
+func (x *BlockRequest) GetShard() uint32 {
+	if x != nil && x.Shard != nil {
+		return *x.Shard
 	}
 	return 0
 }
@@ -972,6 +1004,7 @@ func (x *BlockResponse) GetBlock() []byte {
 
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         *uint32                `protobuf:"varint,1,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1006,6 +1039,13 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 	return file_ledger_proto_rawDescGZIP(), []int{17}
 }
 
+func (x *StatusRequest) GetShard() uint32 {
+	if x != nil && x.Shard != nil {
+		return *x.Shard
+	}
+	return 0
+}
+
 type StatusResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ChainId       string                 `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
@@ -1017,7 +1057,7 @@ type StatusResponse struct {
 	Pid           int64                  `protobuf:"varint,7,opt,name=pid,proto3" json:"pid,omitempty"`
 	Version       string                 `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
 	Started       int64                  `protobuf:"varint,9,opt,name=started,proto3" json:"started,omitempty"`
-	Phase         string                 `protobuf:"bytes,10,opt,name=phase,proto3" json:"phase,omitempty"`       // starting, replaying, syncing, ready, stalled, stopped
+	Phase         string                 `protobuf:"bytes,10,opt,name=phase,proto3" json:"phase,omitempty"`       // starting, replaying, syncing, following, ready, stalled, stopped
 	Percent       float64                `protobuf:"fixed64,11,opt,name=percent,proto3" json:"percent,omitempty"` // of the phase
 	Reason        string                 `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`     // why it is not ready
 	WaitsFor      string                 `protobuf:"bytes,13,opt,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"`
@@ -1031,6 +1071,7 @@ type StatusResponse struct {
 	Mempool       *Mempool               `protobuf:"bytes,21,opt,name=mempool,proto3" json:"mempool,omitempty"`
 	Supply        *Supply                `protobuf:"bytes,22,opt,name=supply,proto3" json:"supply,omitempty"`
 	Resources     *Resources             `protobuf:"bytes,23,opt,name=resources,proto3" json:"resources,omitempty"`
+	Memberships   []*Membership          `protobuf:"bytes,24,rep,name=memberships,proto3" json:"memberships,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1226,6 +1267,82 @@ func (x *StatusResponse) GetResources() *Resources {
 	return nil
 }
 
+func (x *StatusResponse) GetMemberships() []*Membership {
+	if x != nil {
+		return x.Memberships
+	}
+	return nil
+}
+
+// Membership is a shard that the validator takes part in.
+type Membership struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Phase         string                 `protobuf:"bytes,2,opt,name=phase,proto3" json:"phase,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // why it is not ready
+	Height        uint64                 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Membership) Reset() {
+	*x = Membership{}
+	mi := &file_ledger_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Membership) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Membership) ProtoMessage() {}
+
+func (x *Membership) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Membership.ProtoReflect.Descriptor instead.
+func (*Membership) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Membership) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *Membership) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Membership) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Membership) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
 type Peer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Validator     uint32                 `protobuf:"varint,1,opt,name=validator,proto3" json:"validator,omitempty"`
@@ -1242,7 +1359,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_ledger_proto_msgTypes[19]
+	mi := &file_ledger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1371,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[19]
+	mi := &file_ledger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1384,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{19}
+	return file_ledger_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Peer) GetValidator() uint32 {
@@ -1337,7 +1454,7 @@ type Mempool struct {
 
 func (x *Mempool) Reset() {
 	*x = Mempool{}
-	mi := &file_ledger_proto_msgTypes[20]
+	mi := &file_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1466,7 @@ func (x *Mempool) String() string {
 func (*Mempool) ProtoMessage() {}
 
 func (x *Mempool) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[20]
+	mi := &file_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1479,7 @@ func (x *Mempool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mempool.ProtoReflect.Descriptor instead.
 func (*Mempool) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{20}
+	return file_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Mempool) GetTransactions() uint64 {
@@ -1401,7 +1518,7 @@ type Supply struct {
 
 func (x *Supply) Reset() {
 	*x = Supply{}
-	mi := &file_ledger_proto_msgTypes[21]
+	mi := &file_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1530,7 @@ func (x *Supply) String() string {
 func (*Supply) ProtoMessage() {}
 
 func (x *Supply) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[21]
+	mi := &file_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1543,7 @@ func (x *Supply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Supply.ProtoReflect.Descriptor instead.
 func (*Supply) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{21}
+	return file_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Supply) GetValue() uint64 {
@@ -1476,7 +1593,7 @@ type Resources struct {
 
 func (x *Resources) Reset() {
 	*x = Resources{}
-	mi := &file_ledger_proto_msgTypes[22]
+	mi := &file_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1605,7 @@ func (x *Resources) String() string {
 func (*Resources) ProtoMessage() {}
 
 func (x *Resources) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[22]
+	mi := &file_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1618,7 @@ func (x *Resources) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resources.ProtoReflect.Descriptor instead.
 func (*Resources) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{22}
+	return file_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Resources) GetCpuSeconds() float64 {
@@ -1536,13 +1653,14 @@ type EventsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`       // first height wanted; 0 for what comes from now on
 	Summary       bool                   `protobuf:"varint,2,opt,name=summary,proto3" json:"summary,omitempty"` // leave the outcomes out
+	Shard         *uint32                `protobuf:"varint,3,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_ledger_proto_msgTypes[23]
+	mi := &file_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1672,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[23]
+	mi := &file_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1685,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{23}
+	return file_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EventsRequest) GetFrom() uint64 {
@@ -1584,6 +1702,13 @@ func (x *EventsRequest) GetSummary() bool {
 	return false
 }
 
+func (x *EventsRequest) GetShard() uint32 {
+	if x != nil && x.Shard != nil {
+		return *x.Shard
+	}
+	return 0
+}
+
 type EventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:
@@ -1597,7 +1722,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_ledger_proto_msgTypes[24]
+	mi := &file_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1734,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[24]
+	mi := &file_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1747,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{24}
+	return file_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *EventsResponse) GetEvent() isEventsResponse_Event {
@@ -1683,7 +1808,7 @@ type BlockEvent struct {
 
 func (x *BlockEvent) Reset() {
 	*x = BlockEvent{}
-	mi := &file_ledger_proto_msgTypes[25]
+	mi := &file_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1820,7 @@ func (x *BlockEvent) String() string {
 func (*BlockEvent) ProtoMessage() {}
 
 func (x *BlockEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[25]
+	mi := &file_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1833,7 @@ func (x *BlockEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockEvent.ProtoReflect.Descriptor instead.
 func (*BlockEvent) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{25}
+	return file_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BlockEvent) GetHeight() uint64 {
@@ -1784,7 +1909,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_ledger_proto_msgTypes[26]
+	mi := &file_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1796,7 +1921,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[26]
+	mi := &file_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1809,7 +1934,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{26}
+	return file_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Heartbeat) GetHeight() uint64 {
@@ -1858,32 +1983,42 @@ const file_ledger_proto_rawDesc = "" +
 	"\x04Coin\x12\x0e\n" +
 	"\x02tx\x18\x01 \x01(\tR\x02tx\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x16\n" +
-	"\x06amount\x18\x03 \x01(\x04R\x06amount\"6\n" +
+	"\x06amount\x18\x03 \x01(\x04R\x06amount\"[\n" +
 	"\x0eOutcomeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05proof\x18\x02 \x01(\bR\x05proof\"\xac\x01\n" +
+	"\x05proof\x18\x02 \x01(\bR\x05proof\x12\x19\n" +
+	"\x05shard\x18\x03 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
+	"\x06_shard\"\xac\x01\n" +
 	"\x0fOutcomeResponse\x12#\n" +
 	"\x05state\x18\x01 \x01(\x0e2\r.ios.v1.StateR\x05state\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x04R\x06height\x12\x12\n" +
 	"\x04time\x18\x03 \x01(\x03R\x04time\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
 	"\binvolved\x18\x05 \x03(\rR\binvolved\x12\x14\n" +
-	"\x05proof\x18\x06 \x01(\fR\x05proof\"3\n" +
+	"\x05proof\x18\x06 \x01(\fR\x05proof\"X\n" +
 	"\rBundleRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04dest\x18\x02 \x01(\rR\x04dest\"(\n" +
+	"\x04dest\x18\x02 \x01(\rR\x04dest\x12\x19\n" +
+	"\x05shard\x18\x03 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
+	"\x06_shard\"(\n" +
 	"\x0eBundleResponse\x12\x16\n" +
-	"\x06bundle\x18\x01 \x01(\fR\x06bundle\"\x1b\n" +
+	"\x06bundle\x18\x01 \x01(\fR\x06bundle\"@\n" +
 	"\tTxRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\".\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
+	"\x05shard\x18\x02 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
+	"\x06_shard\".\n" +
 	"\n" +
 	"TxResponse\x12 \n" +
-	"\vtransaction\x18\x01 \x01(\fR\vtransaction\"&\n" +
+	"\vtransaction\x18\x01 \x01(\fR\vtransaction\"K\n" +
 	"\fBlockRequest\x12\x16\n" +
-	"\x06height\x18\x01 \x01(\x04R\x06height\"%\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x19\n" +
+	"\x05shard\x18\x02 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
+	"\x06_shard\"%\n" +
 	"\rBlockResponse\x12\x14\n" +
-	"\x05block\x18\x01 \x01(\fR\x05block\"\x0f\n" +
-	"\rStatusRequest\"\x92\x05\n" +
+	"\x05block\x18\x01 \x01(\fR\x05block\"4\n" +
+	"\rStatusRequest\x12\x19\n" +
+	"\x05shard\x18\x01 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
+	"\x06_shard\"\xc8\x05\n" +
 	"\x0eStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x14\n" +
@@ -1910,7 +2045,14 @@ const file_ledger_proto_rawDesc = "" +
 	"\x05peers\x18\x14 \x03(\v2\f.ios.v1.PeerR\x05peers\x12)\n" +
 	"\amempool\x18\x15 \x01(\v2\x0f.ios.v1.MempoolR\amempool\x12&\n" +
 	"\x06supply\x18\x16 \x01(\v2\x0e.ios.v1.SupplyR\x06supply\x12/\n" +
-	"\tresources\x18\x17 \x01(\v2\x11.ios.v1.ResourcesR\tresources\"\xde\x01\n" +
+	"\tresources\x18\x17 \x01(\v2\x11.ios.v1.ResourcesR\tresources\x124\n" +
+	"\vmemberships\x18\x18 \x03(\v2\x12.ios.v1.MembershipR\vmemberships\"h\n" +
+	"\n" +
+	"Membership\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x14\n" +
+	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06height\x18\x04 \x01(\x04R\x06height\"\xde\x01\n" +
 	"\x04Peer\x12\x1c\n" +
 	"\tvalidator\x18\x01 \x01(\rR\tvalidator\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1939,10 +2081,12 @@ const file_ledger_proto_rawDesc = "" +
 	"disk_bytes\x18\x03 \x01(\x04R\tdiskBytes\x12\x1e\n" +
 	"\n" +
 	"goroutines\x18\x04 \x01(\x04R\n" +
-	"goroutines\"=\n" +
+	"goroutines\"b\n" +
 	"\rEventsRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x18\n" +
-	"\asummary\x18\x02 \x01(\bR\asummary\"x\n" +
+	"\asummary\x18\x02 \x01(\bR\asummary\x12\x19\n" +
+	"\x05shard\x18\x03 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
+	"\x06_shard\"x\n" +
 	"\x0eEventsResponse\x12*\n" +
 	"\x05block\x18\x01 \x01(\v2\x12.ios.v1.BlockEventH\x00R\x05block\x121\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x11.ios.v1.HeartbeatH\x00R\theartbeatB\a\n" +
@@ -1993,7 +2137,7 @@ func file_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_ledger_proto_goTypes = []any{
 	(State)(0),              // 0: ios.v1.State
 	(*ErrorDetail)(nil),     // 1: ios.v1.ErrorDetail
@@ -2015,48 +2159,50 @@ var file_ledger_proto_goTypes = []any{
 	(*BlockResponse)(nil),   // 17: ios.v1.BlockResponse
 	(*StatusRequest)(nil),   // 18: ios.v1.StatusRequest
 	(*StatusResponse)(nil),  // 19: ios.v1.StatusResponse
-	(*Peer)(nil),            // 20: ios.v1.Peer
-	(*Mempool)(nil),         // 21: ios.v1.Mempool
-	(*Supply)(nil),          // 22: ios.v1.Supply
-	(*Resources)(nil),       // 23: ios.v1.Resources
-	(*EventsRequest)(nil),   // 24: ios.v1.EventsRequest
-	(*EventsResponse)(nil),  // 25: ios.v1.EventsResponse
-	(*BlockEvent)(nil),      // 26: ios.v1.BlockEvent
-	(*Heartbeat)(nil),       // 27: ios.v1.Heartbeat
+	(*Membership)(nil),      // 20: ios.v1.Membership
+	(*Peer)(nil),            // 21: ios.v1.Peer
+	(*Mempool)(nil),         // 22: ios.v1.Mempool
+	(*Supply)(nil),          // 23: ios.v1.Supply
+	(*Resources)(nil),       // 24: ios.v1.Resources
+	(*EventsRequest)(nil),   // 25: ios.v1.EventsRequest
+	(*EventsResponse)(nil),  // 26: ios.v1.EventsResponse
+	(*BlockEvent)(nil),      // 27: ios.v1.BlockEvent
+	(*Heartbeat)(nil),       // 28: ios.v1.Heartbeat
 }
 var file_ledger_proto_depIdxs = []int32{
 	4,  // 0: ios.v1.SubmitResponse.refused:type_name -> ios.v1.Refusal
 	9,  // 1: ios.v1.CoinsResponse.coins:type_name -> ios.v1.Coin
 	0,  // 2: ios.v1.OutcomeResponse.state:type_name -> ios.v1.State
-	20, // 3: ios.v1.StatusResponse.peers:type_name -> ios.v1.Peer
-	21, // 4: ios.v1.StatusResponse.mempool:type_name -> ios.v1.Mempool
-	22, // 5: ios.v1.StatusResponse.supply:type_name -> ios.v1.Supply
-	23, // 6: ios.v1.StatusResponse.resources:type_name -> ios.v1.Resources
-	26, // 7: ios.v1.EventsResponse.block:type_name -> ios.v1.BlockEvent
-	27, // 8: ios.v1.EventsResponse.heartbeat:type_name -> ios.v1.Heartbeat
-	2,  // 9: ios.v1.Ledger.Submit:input_type -> ios.v1.SubmitRequest
-	5,  // 10: ios.v1.Ledger.Carry:input_type -> ios.v1.CarryRequest
-	7,  // 11: ios.v1.Ledger.Coins:input_type -> ios.v1.CoinsRequest
-	10, // 12: ios.v1.Ledger.Outcome:input_type -> ios.v1.OutcomeRequest
-	12, // 13: ios.v1.Ledger.Bundle:input_type -> ios.v1.BundleRequest
-	14, // 14: ios.v1.Ledger.Tx:input_type -> ios.v1.TxRequest
-	16, // 15: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
-	18, // 16: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
-	24, // 17: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
-	3,  // 18: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
-	6,  // 19: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
-	8,  // 20: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
-	11, // 21: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
-	13, // 22: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
-	15, // 23: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
-	17, // 24: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
-	19, // 25: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
-	25, // 26: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
-	18, // [18:27] is the sub-list for method output_type
-	9,  // [9:18] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	21, // 3: ios.v1.StatusResponse.peers:type_name -> ios.v1.Peer
+	22, // 4: ios.v1.StatusResponse.mempool:type_name -> ios.v1.Mempool
+	23, // 5: ios.v1.StatusResponse.supply:type_name -> ios.v1.Supply
+	24, // 6: ios.v1.StatusResponse.resources:type_name -> ios.v1.Resources
+	20, // 7: ios.v1.StatusResponse.memberships:type_name -> ios.v1.Membership
+	27, // 8: ios.v1.EventsResponse.block:type_name -> ios.v1.BlockEvent
+	28, // 9: ios.v1.EventsResponse.heartbeat:type_name -> ios.v1.Heartbeat
+	2,  // 10: ios.v1.Ledger.Submit:input_type -> ios.v1.SubmitRequest
+	5,  // 11: ios.v1.Ledger.Carry:input_type -> ios.v1.CarryRequest
+	7,  // 12: ios.v1.Ledger.Coins:input_type -> ios.v1.CoinsRequest
+	10, // 13: ios.v1.Ledger.Outcome:input_type -> ios.v1.OutcomeRequest
+	12, // 14: ios.v1.Ledger.Bundle:input_type -> ios.v1.BundleRequest
+	14, // 15: ios.v1.Ledger.Tx:input_type -> ios.v1.TxRequest
+	16, // 16: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
+	18, // 17: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
+	25, // 18: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
+	3,  // 19: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
+	6,  // 20: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
+	8,  // 21: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
+	11, // 22: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
+	13, // 23: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
+	15, // 24: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
+	17, // 25: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
+	19, // 26: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
+	26, // 27: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
+	19, // [19:28] is the sub-list for method output_type
+	10, // [10:19] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_ledger_proto_init() }
@@ -2064,7 +2210,13 @@ func file_ledger_proto_init() {
 	if File_ledger_proto != nil {
 		return
 	}
-	file_ledger_proto_msgTypes[24].OneofWrappers = []any{
+	file_ledger_proto_msgTypes[9].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[11].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[13].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[15].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[17].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[24].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[25].OneofWrappers = []any{
 		(*EventsResponse_Block)(nil),
 		(*EventsResponse_Heartbeat)(nil),
 	}
@@ -2074,7 +2226,7 @@ func file_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_proto_rawDesc), len(file_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

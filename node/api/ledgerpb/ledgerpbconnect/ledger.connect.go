@@ -55,25 +55,27 @@ const (
 
 // LedgerClient is a client for the ios.v1.Ledger service.
 type LedgerClient interface {
-	// Submit hands transactions over. It returns when each is accepted, which
-	// means that a quorum holds its body on disk, or refused. Submitting what was
-	// submitted before is safe: a transaction's id is recorded once.
+	// Submit hands transactions over, each to a shard that it has an input in. It
+	// returns when each is accepted, which means that a quorum holds its body on
+	// disk, or refused. Submitting what was submitted before is safe: a
+	// transaction's id is recorded once.
 	Submit(context.Context, *ledgerpb.SubmitRequest) (*ledgerpb.SubmitResponse, error)
-	// Carry hands the proof of another shard's outcomes over.
+	// Carry hands the proof of another shard's outcomes over, to the shard that it
+	// is for.
 	Carry(context.Context, *ledgerpb.CarryRequest) (*ledgerpb.CarryResponse, error)
-	// Coins lists the unspent outputs of an owner in this shard.
+	// Coins lists the unspent outputs of an owner in the owner's shard.
 	Coins(context.Context, *ledgerpb.CoinsRequest) (*ledgerpb.CoinsResponse, error)
-	// Outcome tells what became of a transaction in this shard.
+	// Outcome tells what became of a transaction in a shard.
 	Outcome(context.Context, *ledgerpb.OutcomeRequest) (*ledgerpb.OutcomeResponse, error)
-	// Bundle is the proof of a transaction's outcome here, for another shard.
+	// Bundle is the proof of a transaction's outcome in a shard, for another one.
 	Bundle(context.Context, *ledgerpb.BundleRequest) (*ledgerpb.BundleResponse, error)
 	// Tx is a transaction that this validator knows.
 	Tx(context.Context, *ledgerpb.TxRequest) (*ledgerpb.TxResponse, error)
 	// Block is a final block's header, references and certificate.
 	Block(context.Context, *ledgerpb.BlockRequest) (*ledgerpb.BlockResponse, error)
-	// Status tells who the validator is and how it is.
+	// Status tells who the validator is and how it is in a shard.
 	Status(context.Context, *ledgerpb.StatusRequest) (*ledgerpb.StatusResponse, error)
-	// Events streams the final blocks in order, without gaps. Heartbeats fill the
+	// Events streams the final blocks of a shard in order, without gaps. Heartbeats fill the
 	// silence. A reader that falls behind too far is cut off with the reason and
 	// may come back with the height that it has got to.
 	Events(context.Context, *ledgerpb.EventsRequest) (*connect.ServerStreamForClient[ledgerpb.EventsResponse], error)
@@ -239,25 +241,27 @@ func (c *ledgerClient) Events(ctx context.Context, req *ledgerpb.EventsRequest) 
 
 // LedgerHandler is an implementation of the ios.v1.Ledger service.
 type LedgerHandler interface {
-	// Submit hands transactions over. It returns when each is accepted, which
-	// means that a quorum holds its body on disk, or refused. Submitting what was
-	// submitted before is safe: a transaction's id is recorded once.
+	// Submit hands transactions over, each to a shard that it has an input in. It
+	// returns when each is accepted, which means that a quorum holds its body on
+	// disk, or refused. Submitting what was submitted before is safe: a
+	// transaction's id is recorded once.
 	Submit(context.Context, *ledgerpb.SubmitRequest) (*ledgerpb.SubmitResponse, error)
-	// Carry hands the proof of another shard's outcomes over.
+	// Carry hands the proof of another shard's outcomes over, to the shard that it
+	// is for.
 	Carry(context.Context, *ledgerpb.CarryRequest) (*ledgerpb.CarryResponse, error)
-	// Coins lists the unspent outputs of an owner in this shard.
+	// Coins lists the unspent outputs of an owner in the owner's shard.
 	Coins(context.Context, *ledgerpb.CoinsRequest) (*ledgerpb.CoinsResponse, error)
-	// Outcome tells what became of a transaction in this shard.
+	// Outcome tells what became of a transaction in a shard.
 	Outcome(context.Context, *ledgerpb.OutcomeRequest) (*ledgerpb.OutcomeResponse, error)
-	// Bundle is the proof of a transaction's outcome here, for another shard.
+	// Bundle is the proof of a transaction's outcome in a shard, for another one.
 	Bundle(context.Context, *ledgerpb.BundleRequest) (*ledgerpb.BundleResponse, error)
 	// Tx is a transaction that this validator knows.
 	Tx(context.Context, *ledgerpb.TxRequest) (*ledgerpb.TxResponse, error)
 	// Block is a final block's header, references and certificate.
 	Block(context.Context, *ledgerpb.BlockRequest) (*ledgerpb.BlockResponse, error)
-	// Status tells who the validator is and how it is.
+	// Status tells who the validator is and how it is in a shard.
 	Status(context.Context, *ledgerpb.StatusRequest) (*ledgerpb.StatusResponse, error)
-	// Events streams the final blocks in order, without gaps. Heartbeats fill the
+	// Events streams the final blocks of a shard in order, without gaps. Heartbeats fill the
 	// silence. A reader that falls behind too far is cut off with the reason and
 	// may come back with the height that it has got to.
 	Events(context.Context, *ledgerpb.EventsRequest, *connect.ServerStream[ledgerpb.EventsResponse]) error
