@@ -58,7 +58,7 @@ func aLaggard(t *testing.T, mute bool) {
 // under load, and while some of those that it asks lie. None of the first
 // committee is left.
 func TestAJoinerBeginsAtTheGenesisAmongLiars(t *testing.T) {
-	d := newDynasty(t, 13, reigns("012 0345 3456789 | 3456789 345678c"), 2, calm)
+	d := newDynasty(t, 13, reigns("012 0567 3456789 | 3456789 345678c"), 2, calm)
 	d.policy.FetchBlocks = 4
 	joiner, liars := 12, []int{3, 4}
 	for _, v := range liars {

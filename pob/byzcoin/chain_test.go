@@ -27,9 +27,9 @@ func TestCommitteesSucceedEachOther(t *testing.T) {
 			d := newDynasty(t, 10, reigns(script), 1, calm)
 			last := len(d.script) - 1
 			d.turns(300*time.Millisecond, last)
-			d.load(400, 4*time.Second)
+			d.load(200, 2*time.Second)
 			d.eventually("the last term", func() bool { return d.at == last }, 20*time.Second)
-			d.eventually("everybody is there", func() bool { return d.net.Elapsed() > 4100*time.Millisecond && d.settled() }, 20*time.Second)
+			d.eventually("everybody is there", func() bool { return d.net.Elapsed() > 2100*time.Millisecond && d.settled() }, 20*time.Second)
 			for v, id := range d.ids {
 				c := d.chain(v)
 				if c.m.view != 0 {
@@ -49,7 +49,7 @@ func TestCommitteesSucceedEachOther(t *testing.T) {
 // A power failure of some or all at every step around the end of a term.
 func TestRestartAroundTheEndOfATerm(t *testing.T) {
 	for _, who := range [][]int{{0}, {1, 2}, {4}, {0, 1, 2, 3, 4, 5}} {
-		for step := range 30 {
+		for step := range 12 {
 			d := newDynasty(t, 6, reigns("0123 0124 1245"), uint64(step), calm)
 			d.load(40, 500*time.Millisecond)
 			for i := range 4 {
@@ -59,7 +59,7 @@ func TestRestartAroundTheEndOfATerm(t *testing.T) {
 			// Steps of the simulator from just before the first switch on.
 			d.net.RunUntil(func() bool { return d.net.Elapsed() > 110*time.Millisecond }, time.Second)
 			from := d.net.Steps()
-			d.net.RunUntil(func() bool { return d.net.Steps() >= from+uint64(8*step) }, time.Second)
+			d.net.RunUntil(func() bool { return d.net.Steps() >= from+uint64(20*step) }, time.Second)
 			for _, v := range who {
 				d.net.Crash(d.ids[v])
 			}
@@ -77,7 +77,7 @@ func TestRestartAroundTheEndOfATerm(t *testing.T) {
 // A chain restored from a snapshot says the same as one restored from all
 // records, wherever the snapshot was taken.
 func TestRestoreChainFromSnapshot(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		d := newDynasty(t, 6, reigns("0123 0145 | 2345 0123"), seed, calm)
 		d.turns(150*time.Millisecond, 3)
 		d.load(150, time.Second)
@@ -85,7 +85,7 @@ func TestRestoreChainFromSnapshot(t *testing.T) {
 		d.ok()
 		for v, id := range d.ids {
 			records := d.net.Records(id)
-			for cut := int(seed) % 7; cut <= len(records); cut += 7 {
+			for cut := int(seed) % 17; cut <= len(records); cut += 17 {
 				app := &realm{terms: d.terms}
 				c, err := RestoreChain(d.config(id, app), nil, slices.Values(records[:cut]))
 				must(t, err)

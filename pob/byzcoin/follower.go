@@ -64,7 +64,7 @@ func (m *Machine) follow() {
 
 func (m *Machine) onFollow(from sm.NodeID) {
 	if p := m.account(from); p != &m.guests.rest {
-		p.follows = m.now.Add(3 * m.cfg.Policy.StatusInterval)
+		p.follows = m.now.Add(m.cfg.Policy.StatusInterval * 3 / 2)
 	}
 }
 
