@@ -77,13 +77,9 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	return r, nil
 }
 
-// Step implements sm.Machine. Who has no seat in its shard leaves all to those
-// who have one.
+// Step implements sm.Machine.
 func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
 	r.now, r.out = now, nil
-	if r.seat < 0 {
-		return nil
-	}
 	switch ev := ev.(type) {
 	case Decided:
 		r.decided(&ev)

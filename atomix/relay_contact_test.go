@@ -51,19 +51,3 @@ func TestTheRelayPrefersWhoIsAlive(t *testing.T) {
 		t.Errorf("told validator %d, want %d who was heard last", to, alive)
 	}
 }
-
-// Who has no seat in a shard hears its blocks, and says nothing.
-func TestWithoutASeatARelayIsSilent(t *testing.T) {
-	w := newWorld(t, 2, 100, 100, 100, 100)
-	o := newOne(t, w)
-	cfg := o.r.cfg
-	cfg.Self = 77
-	r, err := NewRelay(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.r = r
-	for view := range perShard {
-		o.nothing(lockOne(o, view, uint64(view)))
-	}
-}
