@@ -8,8 +8,10 @@ import (
 
 	"ios/atomix"
 	"ios/chain"
+	"ios/chain/sig"
 	"ios/internal/sm"
 	"ios/pob/byzcoin"
+	"ios/transepoch"
 )
 
 // Config is what a Core is made from.
@@ -20,8 +22,16 @@ type Config struct {
 	Committees [][]chain.ValidatorID
 	// Agreement configures the own shard's chain of blocks; App is set here.
 	Agreement byzcoin.ChainConfig
-	// Term is the term of the one committee that there is.
+	// Term is the term that the genesis begins with.
 	Term chain.Term
+	// Plan is how an epoch's committees change, at least of the epochs of blocks
+	// that are restored or fetched; nil for one that is not known. Without it the
+	// shard stays in the first epoch.
+	Plan func(epoch uint64) *transepoch.Plan
+	// Signing is a validator's key for messages.
+	Signing func(chain.ValidatorID) (sig.PublicKey, bool)
+	// BatchDeadline is how long a batch waits for those that it brings in.
+	BatchDeadline time.Duration
 	// State is the ledger at a snapshot, or at the genesis.
 	State *atomix.State
 	// Saved is what Export gave at that snapshot, nil at the genesis.
@@ -42,9 +52,35 @@ type Core struct {
 	relay *atomix.Relay
 	pool  *pool
 
-	reports  []*atomix.Report // of final blocks not yet delivered
-	gatherAt time.Time        // when the queue is put into a body
-	timer    bool             // timerAuthor is set
+	finals   []finalized // blocks not yet delivered
+	gatherAt time.Time   // when the queue is put into a body
+	timer    time.Time   // what timerAuthor is set to
+
+	// The succession of committees.
+	succession succession
+	epochs     []EpochKnown // ascending
+	progress   *transepoch.Progress
+	proposal   *proposal
+	status     byzcoin.Status
+	term       chain.Term // with seat: what the parts were told
+	seat       int
+	terms      map[chain.ShardID]chain.Term // of others' last proofs
+	stale      bool                         // the relay does not know of terms
+	ready      *transepoch.Ready            // ours, that we are ready
+	readyAt    time.Time                    // when to send it again
+	heard      map[chain.ValidatorID]time.Time
+
+	// Bodies whose checks are under way, or done and held back.
+	checks  map[chain.Hash]byzcoin.Check
+	unready []byzcoin.Check
+	turns   []*heldTurn
+	vetted  map[chain.ValidatorID]bool
+
+	// What the terms before have left.
+	owed  []owedTx
+	debts []*debt
+	seen  map[chain.TxID]struct{} // in blocks that were restored, until the start
+	todo  []sm.Event              // for the agreement, when this step's effects are out
 
 	now time.Time
 	out []sm.Effect
@@ -55,17 +91,43 @@ type Core struct {
 type ledger struct{ *Core }
 
 func (l ledger) Execute(h *chain.Header, bodies []*chain.Body) chain.Hash {
-	return l.state.Execute(h, bodies)
+	l.succession.execute(h, bodies, l.plan)
+	root := l.state.Execute(h, bodies)
+	if l.succession.err != nil {
+		return chain.Hash{} // that of no block
+	}
+	return root
 }
 
-func (l ledger) Revert() { l.state.Revert() }
+func (l ledger) Revert() {
+	l.succession.open = nil
+	l.state.Revert()
+}
 
 func (l ledger) Finalize(b *chain.Block) {
 	l.state.Finalize(b)
-	l.reports = append(l.reports, l.state.Report())
+	r := l.state.Report()
+	l.finals = append(l.finals, finalized{r, l.succession.finalize(b)})
+	if l.seen != nil && len(l.seen) < maxSeen {
+		for i := range r.Outcomes {
+			l.seen[r.Outcomes[i].ID] = struct{}{}
+		}
+		for i := range r.Skipped {
+			l.seen[r.Skipped[i].ID] = struct{}{}
+		}
+	}
 }
 
-func (l ledger) Next() chain.Term { return l.cfg.Term }
+func (l ledger) Next() chain.Term { return l.succession.next() }
+
+// finalized is what a final block came to.
+type finalized struct {
+	report *atomix.Report
+	turned *turned // nil unless it was the last of its term
+}
+
+// maxSeen bounds the transactions that are remembered while blocks are restored.
+const maxSeen = 1 << 20
 
 // Start is the first event of a Core.
 type Start struct{}
@@ -97,10 +159,24 @@ type Events []sm.Event
 // New makes a core; records are what its Persist effects put into the log since
 // the snapshot, or nil. Its first event must be [Start].
 func New(cfg Config, records iter.Seq[sm.Persist]) (*Core, error) {
-	c := &Core{cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits)}
+	if cfg.Signing == nil {
+		cfg.Signing = func(chain.ValidatorID) (key sig.PublicKey, known bool) { return key, false }
+	}
+	c := &Core{
+		cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits), checks: make(map[chain.Hash]byzcoin.Check),
+		terms: make(map[chain.ShardID]chain.Term), heard: make(map[chain.ValidatorID]time.Time),
+		seen: make(map[chain.TxID]struct{}),
+	}
 	cfg.Agreement.App = ledger{c}
+	c.succession.state = transepoch.State{Chain: cfg.Params.ChainID, Shard: c.state.Shard(), Epoch: cfg.Term.Epoch, Batch: cfg.Term.Batch}
 	var err error
-	if c.bft, err = byzcoin.RestoreChain(cfg.Agreement, cfg.Saved, c.restored(records)); err != nil {
+	saved := cfg.Saved
+	if saved != nil {
+		if c.succession, saved, err = readSuccession(saved); err != nil {
+			return nil, fmt.Errorf("reading how far the shard was in its epoch: %w", err)
+		}
+	}
+	if c.bft, err = byzcoin.RestoreChain(cfg.Agreement, saved, c.restored(records)); err != nil {
 		return nil, fmt.Errorf("restoring the agreement: %w", err)
 	}
 	c.relay, err = atomix.NewRelay(atomix.RelayConfig{
@@ -123,7 +199,7 @@ func (c *Core) restored(records iter.Seq[sm.Persist]) iter.Seq[sm.Persist] {
 		for r := range records {
 			if r.Kind == RecordOutcomes {
 				told := OutcomesHeight(r.Data)
-				c.reports = slices.DeleteFunc(c.reports, func(r *atomix.Report) bool { return r.Height <= told })
+				c.finals = slices.DeleteFunc(c.finals, func(f finalized) bool { return f.report.Height <= told })
 			} else if !yield(r) {
 				return
 			}
@@ -139,8 +215,23 @@ func (c *Core) State() *atomix.State { return c.state }
 // see [byzcoin.Chain.ExportState]. Every record returned so far goes before it.
 func (c *Core) Snapshot() (*atomix.State, []byte) {
 	c.bft.Revert()
-	return c.state, c.bft.ExportState()
+	return c.state, append(c.succession.appendTo(nil), c.bft.ExportState()...)
 }
+
+// Term is the term of the next block.
+func (c *Core) Term() chain.Term { return c.bft.Term() }
+
+// Seat is our seat in the committee that acts, -1 if we have none.
+func (c *Core) Seat() int { return c.bft.Seat() }
+
+// Members are the committee that acts, by seat. They must not be changed.
+func (c *Core) Members() []chain.ValidatorID { return c.bft.Members() }
+
+// Leader is the leader of the installed view.
+func (c *Core) Leader() chain.ValidatorID { return c.bft.Leader() }
+
+// View is the installed view.
+func (c *Core) View() uint64 { return c.bft.View() }
 
 // Point is where the chain stands.
 func (c *Core) Point() byzcoin.Point { return c.bft.Point() }
@@ -157,8 +248,33 @@ func (c *Core) Queue() (txs, bytes, capacity int) {
 func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 	c.now, c.out = now, nil
 	c.event(ev)
+	c.inOffice()
+	c.vet()
+	c.repay()
 	c.author()
+	c.tellReady()
+	c.authorTurn()
+	c.inOffice()
 	return c.out
+}
+
+// inOffice lets the agreement consume what was put off, and tells the parts when
+// another committee acts.
+func (c *Core) inOffice() {
+	for len(c.todo) > 0 {
+		ev := c.todo[0]
+		c.todo = c.todo[1:]
+		c.stepAgreement(ev)
+	}
+	if term, seat := c.bft.Term(), c.bft.Seat(); term != c.term || seat != c.seat {
+		c.term, c.seat, c.stale = term, seat, true
+		c.sift()
+		c.settle()
+	}
+	if c.stale {
+		c.stale = false
+		c.committees()
+	}
 }
 
 func (c *Core) event(ev sm.Event) {
@@ -175,6 +291,16 @@ func (c *Core) event(ev sm.Event) {
 		c.start()
 	case atomix.ProofChecked, atomix.Recalled, atomix.CarryIn:
 		c.stepRelay(ev)
+	case EpochKnown:
+		c.epochKnown(ev)
+	case byzcoin.Checked:
+		if ev, ok := c.checked(ev); ok {
+			c.stepAgreement(ev)
+		}
+	case byzcoin.CommitteesChanged:
+		c.stepAgreement(ev)
+		c.ask()
+		c.stale = true
 	default:
 		c.stepAgreement(ev)
 	}
@@ -187,7 +313,9 @@ func (c *Core) events(list Events) {
 	for _, ev := range list {
 		switch ev := ev.(type) {
 		case byzcoin.Checked:
-			agreement = append(agreement, ev)
+			if ev, ok := c.checked(ev); ok {
+				agreement = append(agreement, ev)
+			}
 		default:
 			c.event(ev)
 		}
@@ -198,12 +326,16 @@ func (c *Core) events(list Events) {
 }
 
 func (c *Core) start() {
-	for _, r := range c.reports { // final, but a crash came before their outcomes were stored
-		c.persistOutcomes(r)
+	for _, f := range c.finals { // final, but a crash came before their outcomes were stored
+		c.persistOutcomes(f.report)
 	}
-	c.reports = nil
+	c.finals = nil
+	c.term, c.seat = c.bft.Term(), c.bft.Seat()
+	c.committees()
 	c.stepRelay(atomix.Restored{Open: c.state.OpenRecords()})
+	c.follow()
 	c.stepAgreement(byzcoin.Start{})
+	c.seen = nil
 }
 
 func (c *Core) receive(ev sm.Receive) {
@@ -212,15 +344,27 @@ func (c *Core) receive(ev sm.Receive) {
 		return
 	}
 	inner := sm.Receive{From: ev.From, Msg: e.Msg}
-	if e.Protocol == protoRelay {
+	switch e.Protocol {
+	case protoRelay:
 		c.stepRelay(inner)
-	} else {
+	case protoTransition:
+		if r, ok := e.Msg.(*transepoch.Ready); ok {
+			c.onReady(ev.From, r)
+		}
+	default:
 		c.stepAgreement(inner)
 	}
 }
 
 func (c *Core) submit(ev Submit) {
 	s := &submission{tag: ev.Tag}
+	if c.bft.Seat() < 0 {
+		for i := range ev.Txs {
+			s.refusals = append(s.refusals, Refusal{i, errNoSeat(c.cfg.Self, c.bft.Term())})
+		}
+		c.answer(s)
+		return
+	}
 	if c.pool.empty() {
 		c.gatherAt = c.now.Add(c.cfg.Gather)
 	}

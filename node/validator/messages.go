@@ -5,12 +5,14 @@ import (
 	"ios/chain"
 	"ios/internal/sm"
 	"ios/pob/byzcoin"
+	"ios/transepoch"
 )
 
 // Protocols of an Envelope.
 const (
-	protoAgreement byte = 1
-	protoRelay     byte = 2
+	protoAgreement  byte = 1
+	protoRelay      byte = 2
+	protoTransition byte = 3
 )
 
 // Envelope is what travels between validators: a message of one of the
@@ -44,6 +46,8 @@ func Decode(p *chain.Params, payload []byte) (*Envelope, error) {
 		msg, err = byzcoin.Decode(payload[1:])
 	case protoRelay:
 		msg, err = atomix.DecodeMessage(p, payload[1:])
+	case protoTransition:
+		msg, err = transepoch.DecodeReady(payload[1:])
 	default:
 		err = chain.Rule(chain.ErrEncoding, "a message of unknown protocol %d", payload[0])
 	}
@@ -62,12 +66,23 @@ func encode(p *chain.Payload) []byte {
 	for i, b := range p.Bundles {
 		bundles[i] = b.Encode()
 	}
-	return chain.PayloadOf(txs, bundles)
+	return chain.TurnPayloadOf(p.Turn, txs, bundles)
 }
 
 func (c *Core) authored(v byzcoin.Authored) {
-	if v.Err == nil {
-		c.pool.take(v.Tag.(*chain.Payload), v.Number)
+	if v.Err != nil {
+		return
+	}
+	d := v.Tag.(*chain.Payload)
+	c.pool.take(d, v.Number)
+	if d.Turn != nil && c.proposal != nil {
+		c.proposal.authored = c.now
+	}
+	if len(c.debts) > 0 {
+		for i := range d.Txs {
+			c.safe(d.Txs[i].ID)
+		}
+		c.settle()
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"ios/internal/sm"
 )
 
+var be = binary.BigEndian
+
 // RecordOutcomes is the kind of the record that follows the one of each final
 // block: what executing the block came to. The ledger would come to it again,
 // but only by executing all blocks below, too. The kinds below it are package

@@ -14,8 +14,14 @@ type Refusal struct {
 // are refused or in bodies that a quorum holds.
 type submission struct {
 	tag      any
+	ids      []chain.TxID
 	waiting  int // transactions whose body is not held
 	refusals []Refusal
+
+	// again says that it is none of a client: it puts up once more what was in a
+	// body of ours that will not be ordered. heirs are who waited for that body.
+	again bool
+	heirs []waiter
 }
 
 // waiter is a submission's share of a body.
@@ -45,7 +51,7 @@ type pool struct {
 	waiters queue[waiter]   // of txs, in order; their counts add up to its length
 	bundles queue[*chain.Bundle]
 	ids     map[chain.TxID]uint64        // all that is not final, to its body's number
-	again   map[chain.TxID][]*submission // repeated while in the queue
+	again   map[chain.TxID][]*submission // repeated while in the queue, in order
 	bodies  map[uint64]*ownBody          // not final, by number
 }
 
@@ -75,6 +81,10 @@ func newPool(l Limits) *pool {
 // dynamic check of a transaction. It reports whether the answer is ready.
 func (p *pool) submit(s *submission, txs []chain.Tx, check func(*chain.Tx) error) bool {
 	added := 0
+	s.ids = make([]chain.TxID, len(txs))
+	for i := range txs {
+		s.ids[i] = txs[i].ID
+	}
 	for i := range txs {
 		t := &txs[i]
 		if number, ok := p.ids[t.ID]; ok {
@@ -89,9 +99,7 @@ func (p *pool) submit(s *submission, txs []chain.Tx, check func(*chain.Tx) error
 			s.refusals = append(s.refusals, Refusal{i, err})
 			continue
 		}
-		p.txs.push(*t)
-		p.bytes += len(t.Raw)
-		p.ids[t.ID] = queued
+		p.push(t)
 		added++
 	}
 	if added > 0 {
@@ -99,6 +107,12 @@ func (p *pool) submit(s *submission, txs []chain.Tx, check func(*chain.Tx) error
 		s.waiting += added
 	}
 	return s.waiting == 0
+}
+
+func (p *pool) push(t *chain.Tx) {
+	p.txs.push(*t)
+	p.bytes += len(t.Raw)
+	p.ids[t.ID] = queued
 }
 
 // join lets a submission wait for a transaction that is here already.
@@ -188,11 +202,27 @@ func (p *pool) held(number uint64, answer func(*submission)) {
 	}
 	b.held = true
 	for _, w := range b.waiters {
-		if w.sub.waiting -= w.n; w.sub.waiting == 0 {
-			answer(w.sub)
-		}
+		w.done(w.n, answer)
 	}
 	b.waiters = nil
+}
+
+// done says that a submission need not wait for so many of its transactions any
+// more.
+func (w *waiter) done(n int, answer func(*submission)) {
+	if n == 0 {
+		return
+	}
+	if w.sub.waiting -= n; w.sub.waiting > 0 {
+		return
+	}
+	if !w.sub.again {
+		answer(w.sub)
+	}
+	for i := range w.sub.heirs {
+		w.sub.heirs[i].done(w.sub.heirs[i].n, answer)
+	}
+	w.sub.heirs = nil
 }
 
 // final forgets a body that is in a final block. Who still waits for its acks

@@ -1,11 +1,13 @@
 package validator
 
 import (
+	"slices"
 	"time"
 
 	"ios/atomix"
 	"ios/internal/sm"
 	"ios/pob/byzcoin"
+	"ios/transepoch"
 )
 
 // Timers of the parts share one space of keys: the upper bits of the kind tell
@@ -14,6 +16,7 @@ const (
 	timersAgreement uint8 = 0x00
 	timersRelay     uint8 = 0x40
 	timersCore      uint8 = 0x80
+	timersProgress  uint8 = 0xc0
 	timersMask      uint8 = 0xc0
 )
 
@@ -29,8 +32,10 @@ func (c *Core) fire(key sm.TimerKey) {
 		c.stepAgreement(inner)
 	case timersRelay:
 		c.stepRelay(inner)
+	case timersProgress:
+		c.stepProgress(inner)
 	default:
-		c.timer = false // Step goes on to author
+		c.timer = time.Time{} // Step goes on to what is due
 	}
 }
 
@@ -48,6 +53,7 @@ func (c *Core) stepRelay(ev sm.Event) {
 	for _, e := range c.relay.Step(c.now, ev) {
 		if d, ok := e.(sm.Deliver); ok {
 			if s, ok := d.Value.(atomix.SubmitBundle); ok {
+				c.proven(&s.Bundle.Header)
 				c.pool.addBundle(s.Bundle) // if there is no room, the relay offers it again
 				continue
 			}
@@ -72,6 +78,9 @@ func (c *Core) pass(e sm.Effect, protocol byte, timers uint8) {
 	case sm.CancelTimer:
 		e.Key.Kind |= timers
 		c.out = append(c.out, e)
+	case byzcoin.Check:
+		c.onCheck(e)
+		c.out = append(c.out, e)
 	default:
 		c.out = append(c.out, e)
 	}
@@ -86,14 +95,19 @@ func (c *Core) agreed(d sm.Deliver) {
 		c.pool.held(v.Number, c.answer)
 	case byzcoin.Final:
 		c.final(v)
+	case byzcoin.Succeeded:
+		c.succeeded(v)
+	case byzcoin.Status:
+		c.status = v
+		c.out = append(c.out, d)
 	default:
 		c.out = append(c.out, d)
 	}
 }
 
 func (c *Core) final(v byzcoin.Final) {
-	r := c.reports[0]
-	c.reports = c.reports[1:]
+	r, t := c.finals[0].report, c.finals[0].turned
+	c.finals = c.finals[1:]
 	for _, ref := range v.Block.Refs {
 		if ref.Author == c.cfg.Self {
 			c.pool.final(ref.Number, c.answer)
@@ -101,7 +115,20 @@ func (c *Core) final(v byzcoin.Final) {
 	}
 	c.persistOutcomes(r)
 	c.out = append(c.out, sm.Deliver{Value: Decided{v.Block, v.Bodies, r, v.Synced}})
-	c.stepRelay(atomix.Decided{Block: v.Block, Report: r})
+	c.stepRelay(atomix.Decided{Block: v.Block, Report: r, Lead: c.lead()})
+	c.paid(r)
+	if t != nil {
+		c.turned(t)
+	} else {
+		c.stepProgress(transepoch.Tick{})
+	}
+}
+
+// lead is the seat that leads the first view of the term.
+func (c *Core) lead() int {
+	members := c.bft.Members()
+	n := len(members)
+	return (slices.Index(members, c.bft.Leader()) - int(c.bft.View()%uint64(n)) + n) % n
 }
 
 // author puts the queue into a body when it is time: at once if none of ours is
@@ -127,8 +154,8 @@ func (c *Core) author() {
 }
 
 func (c *Core) wake(at time.Time) {
-	if !c.timer {
-		c.timer = true
+	if c.timer.IsZero() || at.Before(c.timer) {
+		c.timer = at
 		c.out = append(c.out, sm.SetTimer{Key: timerAuthor, At: at})
 	}
 }

@@ -1,0 +1,163 @@
+package validator
+
+import (
+	"slices"
+	"time"
+
+	"ios/atomix"
+	"ios/chain"
+	"ios/internal/sm"
+	"ios/pob/byzcoin"
+	"ios/transepoch"
+)
+
+// proposal is a turn that the shard should take.
+type proposal struct {
+	turn     []byte
+	since    time.Time
+	authored time.Time // when we last put it into a body, zero if we did not
+}
+
+// follow makes the transition's machine if it is missing, and tells it of the
+// newest epoch that the shard can enter from where it stands.
+func (c *Core) follow() {
+	s := &c.succession.state
+	if c.progress == nil {
+		plan := c.plan(s.Epoch)
+		if plan == nil {
+			return
+		}
+		p, err := transepoch.NewProgress(transepoch.Config{
+			Deadline: c.cfg.BatchDeadline, Key: c.cfg.Signing, Root: c.succession.root,
+		}, *s, plan)
+		if err != nil {
+			c.out = append(c.out, sm.Deliver{Value: transepoch.Fault{Err: err}})
+			return
+		}
+		c.progress = p
+		c.stepProgress(transepoch.Start{})
+	}
+	at := c.progress.State()
+	for _, e := range c.epochs {
+		if e.Plan.Epoch <= at.Epoch || e.Plan.Shards[at.Shard].Stalled {
+			continue
+		}
+		if _, err := at.Enter(c.progress.Plan(), e.Plan, 0); err == nil {
+			c.stepProgress(transepoch.Announced{Plan: e.Plan, Block: e.Block})
+		}
+	}
+}
+
+// turned follows a final block that ended its term.
+func (c *Core) turned(t *turned) {
+	c.turns, c.vetted, c.unready = nil, nil, nil
+	clear(c.checks)
+	clear(c.heard)
+	c.proposal = nil
+	switch plan := c.plan(t.state.Epoch); {
+	case c.progress == nil:
+	case !after(&t.state, c.progress.State()): // it was made from the last of several
+	case t.record != nil:
+		c.stepProgress(transepoch.Recorded{Record: t.record, Height: t.height})
+	case plan != nil:
+		c.stepProgress(transepoch.Entered{Plan: plan, Height: t.height})
+	default:
+		c.progress = nil // until the epoch block is here
+		c.out = append(c.out, sm.CancelTimer{Key: sm.TimerKey{Kind: timersProgress | 1}})
+	}
+	c.follow()
+}
+
+// after reports whether a is further than b.
+func after(a *transepoch.State, b transepoch.State) bool {
+	return chain.Term{Epoch: a.Epoch, Batch: a.Batch}.Compare(chain.Term{Epoch: b.Epoch, Batch: b.Batch}) > 0
+}
+
+func (c *Core) stepProgress(ev sm.Event) {
+	if c.progress == nil {
+		return
+	}
+	for _, e := range c.progress.Step(c.now, ev) {
+		d, ok := e.(sm.Deliver)
+		if !ok {
+			c.pass(e, protoTransition, timersProgress)
+			continue
+		}
+		switch v := d.Value.(type) {
+		case transepoch.ProposeEnter:
+			c.propose(v.Enter.AppendTo(nil))
+		case transepoch.Propose:
+			c.propose(v.Record.AppendTo(nil))
+		default:
+			c.out = append(c.out, d)
+		}
+	}
+}
+
+func (c *Core) propose(turn []byte) {
+	if c.proposal == nil {
+		c.proposal = &proposal{since: c.now}
+	}
+	c.proposal.turn = turn
+}
+
+// authorTurn puts the proposal into a body of ours: at once as the leader, and
+// otherwise when so many have had their turn as are between the leader and us.
+func (c *Core) authorTurn() {
+	p, seat := c.proposal, c.bft.Seat()
+	if p == nil || seat < 0 {
+		return
+	}
+	members := c.bft.Members()
+	rank := (seat - slices.Index(members, c.bft.Leader()) + len(members)) % len(members)
+	at := p.since.Add(time.Duration(rank) * c.cfg.Patience)
+	if again := p.authored.Add(4 * c.cfg.Patience); !p.authored.IsZero() && again.After(at) {
+		at = again
+	}
+	if c.now.Before(at) {
+		c.wake(at)
+		return
+	}
+	before := p.authored
+	d := &chain.Payload{Turn: p.turn}
+	c.stepAgreement(byzcoin.Author{Payload: encode(d), Content: d, Tag: d})
+	if c.proposal == p && p.authored == before {
+		c.wake(c.now.Add(authorRetry))
+	} else {
+		c.wake(c.now.Add(4 * c.cfg.Patience))
+	}
+}
+
+// committees tells the relay who is a member where. Of another shard it knows
+// the term of its last proof; who came in since, or goes, is asked after those.
+func (c *Core) committees() {
+	lists := make([][]chain.ValidatorID, c.cfg.Params.Shards)
+	var plan *transepoch.Plan
+	if len(c.epochs) > 0 {
+		plan = c.epochs[len(c.epochs)-1].Plan
+	}
+	for s := range lists {
+		shard := chain.ShardID(s)
+		if shard == c.state.Shard() {
+			lists[s] = c.bft.Members()
+			continue
+		}
+		if plan != nil && s < len(plan.Old) {
+			lists[s] = either(plan.Old[s], plan.New[s])
+		}
+		if term, ok := c.terms[shard]; ok {
+			if b, err := c.cfg.Agreement.Committees.Committee(shard, term); err == nil {
+				lists[s] = either(b.Members, lists[s])
+			}
+		}
+	}
+	c.stepRelay(atomix.CommitteesChanged{Committees: lists})
+}
+
+// proven notes in which term another shard is, by a proof that was checked.
+func (c *Core) proven(h *chain.Header) {
+	if old, ok := c.terms[h.Shard]; !ok || h.Term().Compare(old) > 0 {
+		c.terms[h.Shard] = h.Term()
+		c.stale = true
+	}
+}
