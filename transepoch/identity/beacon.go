@@ -89,3 +89,12 @@ func transcript(choice, rest []byte) []byte {
 func NewOutput(epoch uint64, random chain.Hash, choice, transcript []byte) *Output {
 	return &Output{Epoch: epoch, Random: random, Rest: transcript[min(4+len(choice), len(transcript)):]}
 }
+
+// HashTranscript is how a record names the beacon's transcript.
+func HashTranscript(raw []byte) chain.Hash { return tagged(tagTranscript, raw) }
+
+// VoidRandom is the random value of an epoch that is void, after that of the epoch
+// before.
+func VoidRandom(chainID chain.Hash, epoch uint64, before chain.Hash) chain.Hash {
+	return tagged(tagVoid, chainID[:], number(epoch), before[:])
+}

@@ -44,7 +44,7 @@ func (x *execution) applyOutput(op *Output) Reason {
 	if why := x.seeded(op.Epoch); why != Done {
 		return why
 	}
-	x.l.ending = &ending{random: op.Random, transcript: tagged(tagTranscript, transcript(x.l.seed.raw, op.Rest))}
+	x.l.ending = &ending{random: op.Random, transcript: HashTranscript(transcript(x.l.seed.raw, op.Rest))}
 	return Done
 }
 
@@ -112,7 +112,7 @@ func (x *execution) endEpoch() {
 	end, d, cur := x.l.ending, x.l.seed, x.cur.rec
 	rec := &Epoch{
 		Chain: cur.Chain, Number: cur.Number + 1, Previous: x.cur.hash, Course: Void,
-		Random: tagged(tagVoid, cur.Chain[:], number(cur.Number+1), cur.Random[:]), Seed: d.ref,
+		Random: VoidRandom(cur.Chain, cur.Number+1, cur.Random), Seed: d.ref,
 		Old: x.cur.plan.New, Stalled: d.frozen.stalled, SwapPermille: cur.SwapPermille, Silent: end.silent,
 	}
 	x.shards(rec)

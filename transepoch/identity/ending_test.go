@@ -247,8 +247,10 @@ func TestBasesAreCertified(t *testing.T) {
 		"the identity chain": func(b *Base) { b.Header.Shard = chain.IdentityShard },
 		"another chain":      func(b *Base) { b.Header.Chain[0] ^= 1 },
 		"no such batch":      func(b *Base) { b.Header.Batch = 1 },
-		"a prepared block":   func(b *Base) { b.Cert.Phase = chain.Prepare },
-		"an epoch to come":   func(b *Base) { b.Header.Epoch = 2 },
+		"a prepared block": func(b *Base) {
+			b.Cert = r.vote(must(r.state.Book().Committee(0, term)), &b.Header, chain.Prepare)
+		},
+		"an epoch to come": func(b *Base) { b.Header.Epoch = 2 },
 	} {
 		b := r.base(0, term)
 		spoil(b)

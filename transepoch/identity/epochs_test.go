@@ -245,18 +245,19 @@ func TestCertifiedNonsenseIsRefused(t *testing.T) {
 	r.finish()
 	raw := r.records[1].raw
 	for name, spoil := range map[string]func(*Epoch){
-		"nothing":           func(*Epoch) {},
-		"the epoch before":  func(e *Epoch) { e.Number, e.Shards[1].Plan = 2, 2; e.Shards[0].Plan = 1 },
-		"a skipped epoch":   func(e *Epoch) { e.Number, e.Shards[1].Plan = 4, 4 },
-		"another chain":     func(e *Epoch) { e.Chain[0] ^= 1 },
-		"another past":      func(e *Epoch) { e.Previous[0] ^= 1 },
-		"other seats":       func(e *Epoch) { e.Old[1][0], e.Old[1][1] = e.Old[1][1], e.Old[1][0] },
-		"another plan":      func(e *Epoch) { e.Shards[0].Plan = 1 },
-		"new money":         func(e *Epoch) { e.Funds.Credit++ },
-		"a key that is one": func(e *Epoch) { e.Members[0].Cosi = e.Members[1].Cosi },
-		"a shard less":      func(e *Epoch) { e.Shards = e.Shards[:1] },
-		"nobody":            func(e *Epoch) { e.Members = nil },
-		"a first epoch":     func(e *Epoch) { e.Course = First },
+		"nothing":                func(*Epoch) {},
+		"an outcome for a shard": func(*Epoch) {},
+		"the epoch before":       func(e *Epoch) { e.Number, e.Shards[1].Plan = 2, 2; e.Shards[0].Plan = 1 },
+		"a skipped epoch":        func(e *Epoch) { e.Number, e.Shards[1].Plan = 4, 4 },
+		"another chain":          func(e *Epoch) { e.Chain[0] ^= 1 },
+		"another past":           func(e *Epoch) { e.Previous[0] ^= 1 },
+		"other seats":            func(e *Epoch) { e.Old[1][0], e.Old[1][1] = e.Old[1][1], e.Old[1][0] },
+		"another plan":           func(e *Epoch) { e.Shards[0].Plan = 1 },
+		"new money":              func(e *Epoch) { e.Funds.Credit++ },
+		"a key that is one":      func(e *Epoch) { e.Members[0].Cosi = e.Members[1].Cosi },
+		"a shard less":           func(e *Epoch) { e.Shards = e.Shards[:1] },
+		"nobody":                 func(e *Epoch) { e.Members = nil },
+		"a first epoch":          func(e *Epoch) { e.Course = First },
 	} {
 		rec := must(DecodeEpoch(raw))
 		spoil(rec)
@@ -264,7 +265,11 @@ func TestCertifiedNonsenseIsRefused(t *testing.T) {
 		if err := book.Add(r.records[0].raw, r.records[0].proof); err != nil {
 			t.Fatal(err)
 		}
-		told := tree([]segmentEntry{{chain.IdentityShard, chain.Entry{ID: rec.Hash(), Outcome: chain.Committed}}})
+		dest := chain.IdentityShard
+		if name == "an outcome for a shard" {
+			dest = 0
+		}
+		told := tree([]segmentEntry{{dest, chain.Entry{ID: rec.Hash(), Outcome: chain.Committed}}})
 		h := chain.Header{Chain: r.g.ID(), Shard: chain.IdentityShard, Epoch: 2, Height: 9, Outcomes: told.Root()}
 		committee := must(book.Committee(chain.IdentityShard, chain.Term{Epoch: 2}))
 		err := book.Add(rec.AppendTo(nil), told.Proof(&chain.Block{Header: h, Cert: r.certify(committee, &h)}, 0, 0))

@@ -183,6 +183,8 @@ func TestRotation(t *testing.T) {
 	first := r.rotate(2, fresh)
 	r.want(Done, first)
 	r.want(ReasonSeq, first)
+	r.want(ReasonClash, r.joinWith(fresh, 9, 50, payerKey(1))) // keys that wait are taken, too
+	delete(r.keys, 4)
 	stranger := r.rotate(2, later)
 	stranger.ID, stranger.Seq = 1, 1
 	SignOrder(stranger, r.g.ID(), old.signing)

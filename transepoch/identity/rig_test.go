@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -126,11 +127,16 @@ func (r *rig) members() []chain.ValidatorID { return ids(r.state.Book().Validato
 // rig has for the validators now.
 func (r *rig) certify(c *chain.Committee, h *chain.Header) chain.Certificate {
 	r.Helper()
-	cert := chain.Certificate{View: 3, Phase: chain.Commit}
-	k := cosi.NewCollector(c.Cosi, chain.VoteBytes(h, h.Hash(), 3, chain.Commit))
+	return r.vote(c, h, chain.Commit)
+}
+
+func (r *rig) vote(c *chain.Committee, h *chain.Header, phase chain.Phase) chain.Certificate {
+	r.Helper()
+	cert := chain.Certificate{View: 3, Phase: phase}
+	k := cosi.NewCollector(c.Cosi, chain.VoteBytes(h, h.Hash(), 3, phase))
 	for seat, id := range c.Members {
 		if k.Count() < c.Cosi.Quorum() {
-			if err := k.AddShare(seat, must(r.scheme.Sign(r.keys[id].cosi, chain.VoteBytes(h, h.Hash(), 3, chain.Commit)))); err != nil {
+			if err := k.AddShare(seat, must(r.scheme.Sign(r.keys[id].cosi, chain.VoteBytes(h, h.Hash(), 3, phase)))); err != nil {
 				r.Fatal(err)
 			}
 		}
@@ -229,6 +235,9 @@ func (r *rig) record(rep *Report) {
 	}
 	if r.client.Current().Hash() != r.state.Book().Current().Hash() {
 		r.Fatal("client and chain are in different epochs")
+	}
+	if c := must(r.client.Committee(chain.IdentityShard, rep.Epoch.Term())); !slices.Equal(c.Members, ids(rep.Epoch.Members)) {
+		r.Fatalf("the identity chain is made by %v, members are %v", c.Members, ids(rep.Epoch.Members))
 	}
 }
 
