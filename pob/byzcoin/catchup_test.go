@@ -60,12 +60,12 @@ func aLaggard(t *testing.T, mute bool) {
 func TestAJoinerBeginsAtTheGenesisAmongLiars(t *testing.T) {
 	d := newDynasty(t, 13, reigns("012 0567 3456789 | 3456789 345678c"), 2, calm)
 	d.policy.FetchBlocks = 4
-	joiner, liars := 12, []int{3, 4}
+	joiner, liars := 12, []int{4, 5}
 	for _, v := range liars {
 		d.shirks[d.ids[v]] = true
 	}
 	d.net.Crash(d.ids[joiner])
-	d.traffic(25 * time.Millisecond)
+	d.traffic(40 * time.Millisecond)
 	d.turns(500*time.Millisecond, 3)
 	d.eventually("the term before the last", d.at1(3), 20*time.Second)
 	for v := range 3 {
@@ -74,12 +74,12 @@ func TestAJoinerBeginsAtTheGenesisAmongLiars(t *testing.T) {
 	d.net.FilterIn(d.ids[joiner], func(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
 		s, ok := msg.(*SyncReply)
 		switch {
-		case ok && from == d.ids[3]: // certificates that do not verify
+		case ok && from == d.ids[4]: // certificates that do not verify
 			for i := range s.Blocks {
 				s.Blocks[i].Block.Cert.Sig[40] ^= 1
 				s.Blocks[i].raw = s.Blocks[i].Block.AppendTo(nil)
 			}
-		case ok && from == d.ids[4]: // nothing
+		case ok && from == d.ids[5]: // nothing
 			return sim.Pass(from, &SyncReply{})
 		}
 		return sim.Pass(from, msg)
@@ -90,7 +90,7 @@ func TestAJoinerBeginsAtTheGenesisAmongLiars(t *testing.T) {
 	if took := d.net.Elapsed() - start; took > 6*time.Second {
 		t.Errorf("it took %v for %d blocks", took, d.top)
 	}
-	if !d.accused(3, FaultSync) {
+	if !d.accused(4, FaultSync) {
 		t.Error("the liar is not named")
 	}
 	var worst, blocks uint64
@@ -107,7 +107,7 @@ func TestAJoinerBeginsAtTheGenesisAmongLiars(t *testing.T) {
 	d.turns(100*time.Millisecond, 4)
 	d.eventually("it takes its seat", d.at1(4), 5*time.Second)
 	height := d.top
-	d.net.Crash(d.ids[5]) // with the liars silent too there is no quorum without it
+	d.net.Crash(d.ids[3]) // with the liars silent too there is no quorum without it
 	d.eventually("blocks become final with its vote", func() bool { return d.top > height+5 && d.chain(joiner).m.acked > 0 }, 10*time.Second)
 }
 

@@ -70,6 +70,7 @@ type dynasty struct {
 	apps    map[sm.NodeID]*realm
 	shirks  map[sm.NodeID]bool
 	snaps   map[sm.NodeID]snapshot
+	shelves map[sm.NodeID]*shelf
 	sources []sm.NodeID // what the owners name
 	mute    bool        // they name nobody
 
@@ -119,7 +120,7 @@ var realmID = chain.Hash{7, 7}
 func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.Faults) *dynasty {
 	d := &dynasty{
 		t: t, script: script, boards: map[chain.Term]*chain.Committee{}, unknown: map[sm.NodeID]chain.Term{},
-		snaps: map[sm.NodeID]snapshot{}, apps: map[sm.NodeID]*realm{}, shirks: map[sm.NodeID]bool{}, blocks: map[uint64]*chain.Block{},
+		snaps: map[sm.NodeID]snapshot{}, shelves: map[sm.NodeID]*shelf{}, apps: map[sm.NodeID]*realm{}, shirks: map[sm.NodeID]bool{}, blocks: map[uint64]*chain.Block{},
 		final: map[chain.Hash]bool{}, numbers: map[chain.ValidatorID]uint64{}, held: map[chain.Hash]*holding{},
 		lists: map[chain.Hash]map[sm.NodeID]bool{}, passed: map[chain.Term]map[sm.NodeID]bool{}, status: map[sm.NodeID]Status{},
 		payloads: map[string]bool{}, done: map[string]bool{}, again: map[sm.NodeID][]string{}, settles: map[sm.NodeID][]chain.Term{},
@@ -249,7 +250,7 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 		}
 		return time.Duration(d.net.Random().IntN(3)) * time.Millisecond, Checked{Hash: e.Body.Hash, Err: err}
 	case Serve:
-		reply, err := serve(d.net.Records(id), e)
+		reply, err := d.shelf(id).serve(e)
 		if err != nil {
 			d.net.Fail(err)
 		} else if reply != nil {
@@ -266,6 +267,55 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 		}
 	}
 	return 0, nil
+}
+
+// shelf is the index over a validator's durable records.
+type shelf struct {
+	read   int
+	blocks map[uint64][]byte
+	bodies map[chain.Hash][]byte
+	refs   map[uint64][]chain.BodyRef
+}
+
+func (d *dynasty) shelf(id sm.NodeID) *shelf {
+	s := d.shelves[id]
+	if s == nil {
+		s = &shelf{blocks: map[uint64][]byte{}, bodies: map[chain.Hash][]byte{}, refs: map[uint64][]chain.BodyRef{}}
+		d.shelves[id] = s
+	}
+	for _, p := range d.net.Records(id)[s.read:] {
+		s.read++
+		switch p.Kind {
+		case RecordBody, RecordPulled:
+			b, err := chain.DecodeBody(p.Data)
+			must(d.t, err)
+			s.bodies[b.Hash] = p.Data
+		case RecordFinal:
+			b, err := chain.DecodeBlock(p.Data)
+			must(d.t, err)
+			s.blocks[b.Header.Height], s.refs[b.Header.Height] = p.Data, b.Refs
+		}
+	}
+	return s
+}
+
+func (s *shelf) serve(e Serve) (*SyncReply, error) {
+	var blocks [][]byte
+	var bodies [][][]byte
+	for h := e.From; h < e.From+uint64(e.Count) && s.blocks[h] != nil; h++ {
+		var list [][]byte
+		for _, ref := range s.refs[h] {
+			if s.bodies[ref.Hash] == nil {
+				return nil, fmt.Errorf("body %d of %d is final and not in the log", ref.Number, ref.Author)
+			}
+			list = append(list, s.bodies[ref.Hash])
+		}
+		blocks, bodies = append(blocks, s.blocks[h]), append(bodies, list)
+	}
+	if len(blocks) == 0 {
+		return nil, nil
+	}
+	return NewSyncReply(blocks, bodies)
 }
 
 // delivered checks what must always hold, and does the owner's part.
@@ -303,13 +353,11 @@ func (d *dynasty) delivered(id sm.NodeID, v any) {
 // hold notes a body that its author may tell clients of.
 func (d *dynasty) hold(id sm.NodeID, v Held) {
 	if h := d.held[v.Hash]; h == nil {
-		for _, p := range d.net.Records(id) {
-			if p.Kind == RecordBody {
-				if b, err := chain.DecodeBody(p.Data); err == nil && b.Hash == v.Hash {
-					d.held[v.Hash] = &holding{b.Term(), b}
-					d.payloads[string(b.Payload)] = true
-				}
-			}
+		if raw := d.shelf(id).bodies[v.Hash]; raw != nil {
+			b, err := chain.DecodeBody(raw)
+			must(d.t, err)
+			d.held[v.Hash] = &holding{b.Term(), b}
+			d.payloads[string(b.Payload)] = true
 		}
 	}
 }
