@@ -114,6 +114,7 @@ func TestWhatStaysApart(t *testing.T) {
 		{"drp", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol, and clients verify with it"},
 		{"drp/pvss", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
 		{"transepoch", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "drp"}, "it is a protocol"},
+		{"transepoch/beacon", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "pob", module + "node", module + "transepoch/beacon/beacontest"}, "third parties verify with it"},
 		{"chain/vrf", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
 		{"eds", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "internal/sim"}, "it is a protocol"},
 		{"eds/safety", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "internal/sim"}, "it is arithmetic"},
