@@ -109,6 +109,7 @@ func TestWhatStaysApart(t *testing.T) {
 		{"node/api", []string{module + "node/onetnet", module + "node/validator", module + "pob", module + "atomix", "go.dedis.ch/", "go.etcd.io/"}, "clients import it"},
 		{"node/load", []string{module + "node/onetnet", module + "node/validator", module + "pob", "go.dedis.ch/", "go.etcd.io/"}, "it is a client"},
 		{"node/validator", []string{"go.dedis.ch/", "go.etcd.io/", "net/http"}, "it is a protocol machine"},
+		{"node/council", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "node/validator"}, "it is a protocol machine"},
 		{"chain", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "everything stands on it"},
 		{"atomix", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
 		{"drp", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol, and clients verify with it"},

@@ -1,0 +1,48 @@
+// Package council is one validator's part in the identity chain: the agreement of
+// all validators (package pob/byzcoin) on the registry and the epochs (package
+// transepoch/identity), the lottery that finds a leader (package eds), the random
+// beacon (package drp), and the rules of when to do what.
+//
+// A [Core] is a pure machine like the ones that it is made of: package node runs
+// it with sockets, files and clocks, a simulation runs many in one goroutine.
+//
+// # Terms
+//
+// The coming epoch is the one after the current. Preparing it begins when the
+// current one is as old as the policy wants, by the validator's own clock, or when
+// f+1 members are seen to do so. Every member then gives its sign of life, shards'
+// newest blocks are shown, and the lottery draws leaders. The leader gathers
+// dealings and puts up the [identity.Seed]. When a block with a seed is final,
+// whoever leads then collects shares and puts up the [identity.Output]. The block
+// with it has the record of the coming epoch, and the machines of the beacon are
+// forgotten.
+//
+// # What members ack
+//
+// The check of a body is the same for all members, but a member may hold its ack
+// of a seed back: until it backs the author as a leader, or has backed it, in the
+// choice's view or a later one, and while it finds a wrong dealing to its own
+// group in the choice. It stops holding back once f+1 members stand for the seed
+// ([Endorsed]), since one of them is honest, or once any seed is final. So a seed that nobody honest wants is
+// never ordered, and one that a quorum holds never stops the chain, although some
+// of its members did not want it.
+//
+// # When nobody leads
+//
+// Leaders follow each other by the rounds of the lottery. After a seed there is
+// nothing to choose any more: each leader collects shares for the same choice.
+// When the lottery had to begin another view since the seed, all members collect,
+// and state who is silent if a group withholds. When a quorum did, the epoch is
+// void.
+//
+// # Safety and clocks
+//
+// That an epoch has one output is the agreement's doing, in that one seed becomes
+// final; that nobody knows it before is the beacon's. Clocks, rounds and what is
+// held back decide when something happens and who does it, nothing else.
+//
+// # Restart
+//
+// The chain's state tells the phase. Besides, the log has when a block became
+// final, and the records of the beacon: a dealing is never made twice.
+package council

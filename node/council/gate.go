@@ -1,0 +1,208 @@
+package council
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"ios/chain"
+	"ios/drp"
+	"ios/eds"
+	"ios/internal/sm"
+	"ios/pob/byzcoin"
+	"ios/transepoch/identity"
+)
+
+// gate holds back what was checked and what we do not want to ack yet.
+type gate struct {
+	seeds []*heldSeed   // in order of arrival
+	later []*chain.Body // to be checked when the chain is further
+	// passed are what the agreement is told next, in one step.
+	passed byzcoin.Events
+
+	own      []chain.BodyRef // seeds that we stand for, the last ones
+	others   map[chain.ValidatorID][]chain.BodyRef
+	repeatAt time.Time
+	interval time.Duration
+}
+
+// heldSeed is a body with a seed.
+type heldSeed struct {
+	done Checked
+	ref  chain.BodyRef
+	view uint64
+}
+
+// maxLookBack is how many rounds a leader is remembered.
+const maxLookBack = 64
+
+// checked consumes what a Check came to.
+func (c *Core) checked(ev *Checked) {
+	if ev.sub != nil {
+		c.checkedSubmission(ev)
+		return
+	}
+	if c.sift(ev) {
+		c.gate.passed = append(c.gate.passed, ev.result)
+		c.letPass()
+	}
+}
+
+// sift reports whether the agreement may be told now.
+func (c *Core) sift(ev *Checked) bool {
+	if ev.body == nil || ev.body.Term() != c.bft.Term() {
+		return true // it concerns nobody any more
+	}
+	if errors.Is(ev.result.Err, chain.ErrNotReady) {
+		c.gate.later = append(c.gate.later, ev.body)
+		return false
+	}
+	p, ok := ev.result.Content.(*identity.Payload)
+	if ev.result.Err != nil || !ok {
+		return true
+	}
+	s := seedOf(p)
+	if s == nil {
+		return true
+	}
+	h := &heldSeed{*ev, ev.body.Ref(), 0}
+	if choice, err := drp.DecodeChoice(s.Choice); err == nil {
+		h.view = choice.View
+	}
+	if ev.wrong != nil {
+		c.deliver(Misbehaviour{Who: ev.body.Author, Cause: "chose what it must know to be wrong: " + ev.wrong.Error()})
+	}
+	c.gate.seeds = append(c.gate.seeds, h)
+	return false
+}
+
+// release tells the agreement of what is not held back any more.
+func (c *Core) release() bool {
+	g := &c.gate
+	_, seeded := c.state.Seeded()
+	held := g.seeds[:0]
+	endorsed := false
+	for _, h := range g.seeds {
+		if !seeded && !c.wanted(h) {
+			held = append(held, h)
+			continue
+		}
+		g.passed = append(g.passed, h.done.result)
+		if !seeded {
+			endorsed = true
+			g.stand(h.ref)
+			c.persistEndorsed(h.ref)
+		}
+		if c.beacon != nil && c.beacon.round.Known && c.beacon.round.Leader == h.ref.Author {
+			c.beacon.moves = true
+		}
+	}
+	clear(g.seeds[len(held):])
+	g.seeds = held
+	if seeded {
+		later := g.later
+		g.later = nil
+		for _, b := range later {
+			c.checkBody(b, b.Author)
+		}
+	}
+	if endorsed {
+		g.interval, g.repeatAt = 0, c.now
+	}
+	c.endorse(seeded)
+	return c.letPass()
+}
+
+// stand notes a seed that we stand for.
+func (g *gate) stand(ref chain.BodyRef) {
+	if len(g.own) == maxEndorsed {
+		g.own = slices.Delete(g.own, 0, 1)
+	}
+	g.own = append(g.own, ref)
+}
+
+func (c *Core) letPass() bool {
+	list := c.gate.passed
+	c.gate.passed = nil
+	if len(list) > 0 {
+		c.stepAgreement(list)
+	}
+	return len(list) > 0
+}
+
+// wanted reports whether we stand for a seed: by our own judgement, or because
+// an honest member does.
+func (c *Core) wanted(h *heldSeed) bool {
+	if h.done.wrong == nil && c.backed(h.ref.Author, h.view) {
+		return true
+	}
+	n := 0
+	for _, refs := range c.gate.others {
+		if slices.Contains(refs, h.ref) {
+			n++
+		}
+	}
+	return n > c.faults()
+}
+
+// backed reports whether we back a leader, or have, in the view or a later one.
+func (c *Core) backed(who chain.ValidatorID, view uint64) bool {
+	b := c.beacon
+	if b == nil || !b.begun {
+		return false
+	}
+	from := view * eds.Ranks
+	if r := b.round.Round; r >= maxLookBack {
+		from = max(from, r-maxLookBack+1)
+	}
+	for r := from; r <= b.round.Round; r++ {
+		if id, ok := b.lottery.Backed(r); ok && id == who {
+			return true
+		}
+	}
+	return false
+}
+
+// endorse tells all what we stand for, again at growing intervals.
+func (c *Core) endorse(seeded bool) {
+	g := &c.gate
+	if len(g.own) == 0 || seeded {
+		return
+	}
+	if !c.now.Before(g.repeatAt) {
+		g.interval = max(4*c.cfg.delta(), min(2*g.interval, 64*c.cfg.delta()))
+		g.repeatAt = c.now.Add(g.interval)
+		c.sendMembers(&Endorsed{c.coming(), slices.Clone(g.own)})
+	}
+	c.wake(g.repeatAt)
+}
+
+// sendMembers sends to all other members of the epoch.
+func (c *Core) sendMembers(msg sm.Message) {
+	var to []sm.NodeID
+	for _, m := range c.state.Book().Validators() {
+		if m.ID != c.cfg.Self {
+			to = append(to, m.ID)
+		}
+	}
+	if len(to) > 0 {
+		c.emit(sm.Send{To: to, Msg: &Envelope{protoCouncil, msg}})
+	}
+}
+
+func (c *Core) onEndorsed(from chain.ValidatorID, msg sm.Message) {
+	m, ok := msg.(*Endorsed)
+	if !ok || m.Epoch != c.coming() || from == c.cfg.Self || !c.member(from) {
+		return
+	}
+	if c.gate.others == nil {
+		c.gate.others = make(map[chain.ValidatorID][]chain.BodyRef)
+	}
+	refs := c.gate.others[from]
+	for _, ref := range m.Refs {
+		if !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	c.gate.others[from] = refs[max(0, len(refs)-maxEndorsed):]
+}
