@@ -119,6 +119,7 @@ func TestWhatStaysApart(t *testing.T) {
 		{"chain/vrf", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "internal/sim"}, "it is arithmetic"},
 		{"eds", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "internal/sim"}, "it is a protocol"},
 		{"eds/safety", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store", module + "internal/sim"}, "it is arithmetic"},
+		{"transepoch/identity", []string{module + "node", module + "pob", "go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "wallets and light clients import it"},
 		{"pob/byzcoin", []string{"go.dedis.ch/", "go.etcd.io/", "net/http", module + "chain/store"}, "it is a protocol"},
 	} {
 		p, ok := all[c.pkg]

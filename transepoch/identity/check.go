@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"errors"
+
 	"ios/chain"
 	"ios/drp"
 )
@@ -92,6 +94,9 @@ func (c *Checker) checkBase(op *Base) error {
 		return chain.Rule(chain.ErrProof, "a base with a certificate of phase %d, which does not make a block final", op.Cert.Phase)
 	}
 	committee, err := c.book.Committee(h.Shard, h.Term())
+	if errors.Is(err, chain.ErrNotReady) {
+		return chain.Rule(chain.ErrProof, "a base of term %v: no shard can be in an epoch that the identity chain is not in", h.Term())
+	}
 	if err != nil {
 		return err
 	}

@@ -240,6 +240,9 @@ func TestStalledShard(t *testing.T) {
 func TestBasesAreCertified(t *testing.T) {
 	r := newRig(t, 2, 8, 0)
 	term := chain.Term{Epoch: 1}
+	early := r.base(0, term)
+	early.Header.Epoch = 2
+	r.refused(chain.ErrProof, early)
 	for name, spoil := range map[string]func(*Base){
 		"another height":     func(b *Base) { b.Header.Height++ },
 		"another shard":      func(b *Base) { b.Header.Shard = 1 },
@@ -250,7 +253,6 @@ func TestBasesAreCertified(t *testing.T) {
 		"a prepared block": func(b *Base) {
 			b.Cert = r.vote(must(r.state.Book().Committee(0, term)), &b.Header, chain.Prepare)
 		},
-		"an epoch to come": func(b *Base) { b.Header.Epoch = 2 },
 	} {
 		b := r.base(0, term)
 		spoil(b)
@@ -282,7 +284,7 @@ func TestSnapshotsAreChecked(t *testing.T) {
 	r.block(r.silent(2, 0, 1)...)
 	raw := r.state.AppendTo(nil)
 	accepted := 0
-	for i := range raw {
+	for i := 0; i < len(raw); i += 5 {
 		b := slices.Clone(raw)
 		b[i] ^= 0x80
 		s, err := DecodeState(r.g, r.scheme, b)
@@ -293,7 +295,7 @@ func TestSnapshotsAreChecked(t *testing.T) {
 		h := &chain.Header{Height: s.Height() + 1}
 		s.Execute(h, []*chain.Body{{Content: &Payload{[]Op{&Output{Epoch: 3}}}}})
 		s.Finalize(&chain.Block{Header: *h})
-		if i > 0 && slices.Equal(s.AppendTo(nil), raw) {
+		if slices.Equal(s.AppendTo(nil), raw) {
 			t.Fatalf("byte %d means nothing", i)
 		}
 	}
