@@ -1,0 +1,451 @@
+package council
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/chain/cosi/cositest"
+	"ios/chain/sig"
+	"ios/chain/vrf"
+	"ios/drp"
+	"ios/drp/pvss"
+	"ios/internal/sim"
+	"ios/internal/sm"
+	"ios/pob/byzcoin"
+	"ios/transepoch/identity"
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func seedOfTest(parts ...any) []byte {
+	h := sha256.Sum256(fmt.Append(nil, parts...))
+	return h[:]
+}
+
+// secrets are all keys of a validator.
+type secrets struct {
+	identity, signing *sig.Key
+	cosi              cosi.Secret
+	vrf               vrf.Secret
+	pvss              pvss.SecretKey
+}
+
+var scheme = cositest.New("council")
+
+func newSecrets(i int) *secrets {
+	return &secrets{
+		identity: must(sig.FromSeed(seedOfTest("identity", i))), signing: must(sig.FromSeed(seedOfTest("signing", i))),
+		cosi: cositest.Secret(i), vrf: must(vrf.SecretFromSeed(seedOfTest("vrf", i))), pvss: must(pvss.SecretFromSeed(seedOfTest("pvss", i))),
+	}
+}
+
+func (s *secrets) validator(i int) chain.Validator {
+	v := chain.Validator{
+		Name: fmt.Sprint("v", i), Address: fmt.Sprintf("host%d:7600", i),
+		Identity: s.identity.Public(), Signing: s.signing.Public(), Cosi: must(scheme.Public(s.cosi)),
+		VRF: s.vrf.Public(), PVSS: must(s.pvss.Public()), Possession: must(scheme.Prove(s.cosi)),
+	}
+	v.VRFProof = must(s.vrf.ProvePossession(v.ProofContext()))
+	v.PVSSProof = must(pvss.ProvePossession(s.pvss, v.ProofContext(), rand.NewChaCha8([32]byte(seedOfTest("proof", i)))))
+	return v
+}
+
+// plan is what a world is made from.
+type plan struct {
+	validators int
+	joiners    int // who follow the chain until they join
+	shards     int
+	seed       uint64
+	faults     sim.Faults
+	policy     func(*chain.Policy)
+	still      bool // shards make no blocks
+}
+
+// world is an identity chain in the simulator, with everything that must hold.
+type world struct {
+	t       testing.TB
+	plan    plan
+	net     *sim.Network
+	genesis *chain.Genesis
+	keys    []*secrets
+	ids     []sm.NodeID
+	lives   map[sm.NodeID]int
+	hostile map[sm.NodeID]bool
+	mine    map[sm.NodeID]*memory
+
+	blocks   map[uint64]chain.Hash
+	top      uint64
+	bodies   map[chain.Hash]*chain.Body
+	book     *identity.Book
+	choice   []byte // that the seed of the coming epoch fixed
+	verified int    // transcripts
+	records  []NewEpoch
+	hashes   map[uint64]chain.Hash // of records, by epoch
+	outputs  map[uint64]chain.Hash // by epoch, of whoever collected
+	status   map[sm.NodeID]Status
+	answers  map[any]Answer
+	accused  []Misbehaviour
+	faulty   []byzcoin.Misbehaviour
+	seeds    int // that were ordered
+	heights  []uint64
+	chaotic  bool
+}
+
+// memory is what a validator has besides its log.
+type memory struct {
+	from  int // records that are in the snapshot
+	state []byte
+	saved []byte
+}
+
+func newWorld(t testing.TB, p plan) *world {
+	t.Helper()
+	w := &world{
+		t: t, plan: p, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID]*memory{},
+		blocks: map[uint64]chain.Hash{}, bodies: map[chain.Hash]*chain.Body{}, hashes: map[uint64]chain.Hash{},
+		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{},
+	}
+	shards := max(p.shards, 1)
+	w.heights = make([]uint64, shards)
+	g := &chain.Genesis{Name: "test", TestNetwork: true, Shards: shards, Seed: chain.Hash{9}, Policy: chain.DefaultPolicy(), Allocations: []chain.Output{{Amount: 5}}}
+	g.Policy.EpochLength, g.Policy.Delta, g.Policy.BlockInterval = 4*time.Second, 50*time.Millisecond, 300*time.Millisecond
+	g.Policy.AbsentEpochs = 2
+	if p.policy != nil {
+		p.policy(&g.Policy)
+	}
+	for i := range p.validators + p.joiners {
+		w.keys = append(w.keys, newSecrets(i))
+		w.ids = append(w.ids, sm.NodeID(i))
+		if i < p.validators {
+			g.Validators = append(g.Validators, w.keys[i].validator(i))
+		}
+	}
+	w.genesis = g
+	if err := identity.CheckGenesis(g, scheme); err != nil {
+		t.Fatal(err)
+	}
+	w.book = must(identity.NewBook(g, scheme))
+	w.net = sim.New(sim.Config{
+		Seed: p.seed, Nodes: w.ids, Faults: p.faults, Factory: w.build, Answer: w.answer, Delivered: w.delivered, Check: w.check,
+		Decode: func(raw []byte) (sm.Message, error) {
+			e, err := Decode(raw)
+			if err != nil {
+				return nil, err
+			}
+			return e, nil
+		},
+	})
+	return w
+}
+
+func (w *world) config(id sm.NodeID) Config {
+	k := w.keys[id]
+	return Config{
+		Genesis: w.genesis, Self: id, Policy: byzcoin.Policy{BlockInterval: w.genesis.Policy.BlockInterval},
+		Keys: Keys{
+			Signing: k.signing, VRF: k.vrf, PVSS: k.pvss,
+			Cosign: func(msg []byte) (cosi.Signature, error) { return scheme.Sign(k.cosi, msg) },
+			Random: rand.NewChaCha8([32]byte(seedOfTest("random", id, w.lives[id], w.plan.seed))),
+		},
+	}
+}
+
+func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Machine, []sm.Effect) {
+	w.lives[id]++
+	var state *identity.State
+	var saved []byte
+	if m := w.mine[id]; m != nil && m.from <= len(records) {
+		state, saved, records = must(identity.DecodeState(w.genesis, scheme, m.state)), m.saved, records[m.from:]
+	} else {
+		state = must(identity.NewState(w.genesis, scheme))
+	}
+	c, err := New(w.config(id), state, saved, slices.Values(records))
+	if err != nil {
+		w.t.Fatalf("validator %d does not restart: %v", id, err)
+	}
+	return c, c.Step(now, Start{})
+}
+
+// snap takes a snapshot of a validator, all of whose records are durable then.
+func (w *world) snap(id sm.NodeID) {
+	c := w.core(id)
+	if c == nil {
+		return
+	}
+	state, saved := c.Snapshot()
+	m := &memory{from: len(w.net.Records(id)), state: state.AppendTo(nil), saved: bytes.Clone(saved)}
+	w.mine[id] = m
+}
+
+func (w *world) core(id sm.NodeID) *Core {
+	if m := w.net.Machine(id); m != nil {
+		return m.(*Core)
+	}
+	return nil
+}
+
+// answer is the owner's part.
+func (w *world) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
+	switch e := e.(type) {
+	case *Check:
+		return time.Duration(1+w.net.Random().IntN(10)) * time.Millisecond, Events{e.Run()}
+	case byzcoin.Serve:
+		w.serve(id, e)
+	case byzcoin.ReadBody:
+		for _, p := range w.net.Records(id) {
+			if p.Kind == byzcoin.RecordBody || p.Kind == byzcoin.RecordPulled {
+				if b, err := chain.DecodeBody(p.Data); err == nil && b.Ref() == e.Ref && b.Term() == e.Term {
+					w.net.Inject(id, e.To, Agreement(e.Term, &byzcoin.Body{Body: b}))
+					break
+				}
+			}
+		}
+	default:
+		w.net.Fail(fmt.Errorf("validator %d asks for a %T", id, e))
+	}
+	return 0, nil
+}
+
+func (w *world) serve(id sm.NodeID, e byzcoin.Serve) {
+	stored := map[chain.Hash][]byte{}
+	var blocks [][]byte
+	var bodies [][][]byte
+	for _, p := range w.net.Records(id) {
+		switch p.Kind {
+		case byzcoin.RecordBody, byzcoin.RecordPulled:
+			stored[must(chain.DecodeBody(p.Data)).Hash] = p.Data
+		case byzcoin.RecordFinal:
+			b := must(chain.DecodeBlock(p.Data))
+			if h := b.Header.Height; h < e.From || h >= e.From+uint64(e.Count) {
+				continue
+			}
+			var list [][]byte
+			for _, ref := range b.Refs {
+				list = append(list, stored[ref.Hash])
+			}
+			blocks, bodies = append(blocks, p.Data), append(bodies, list)
+		}
+	}
+	if len(blocks) > 0 {
+		w.net.Inject(id, e.To, Agreement(chain.Term{}, must(byzcoin.NewSyncReply(blocks, bodies))))
+	}
+}
+
+// check holds after every step: whoever knows an output knows the same.
+func (w *world) check() error {
+	for _, id := range w.ids {
+		c := w.core(id)
+		if c == nil || c.beacon == nil || c.beacon.result == nil {
+			continue
+		}
+		epoch, out := c.beacon.epoch, c.beacon.result.Random
+		if known, ok := w.outputs[epoch]; ok && known != out {
+			return fmt.Errorf("validator %d knows output %s of epoch %d, another knows %s", id, out.Short(), epoch, known.Short())
+		}
+		w.outputs[epoch] = out
+	}
+	return nil
+}
+
+func (w *world) delivered(id sm.NodeID, v any) {
+	if w.hostile[id] {
+		return
+	}
+	switch v := v.(type) {
+	case Decided:
+		w.decided(id, v)
+	case NewEpoch:
+		w.onEpoch(id, v)
+	case Status:
+		w.status[id] = v
+	case Answer:
+		w.answers[v.Tag] = v
+	case Misbehaviour:
+		w.accused = append(w.accused, v)
+		if !w.hostile[v.Who] {
+			w.net.Fail(fmt.Errorf("validator %d accuses honest %d: %s", id, v.Who, v.Cause))
+		}
+	case byzcoin.Misbehaviour:
+		w.faulty = append(w.faulty, v)
+		if !w.hostile[v.Who] && !(v.What == byzcoin.FaultLeftOut && w.chaotic) {
+			w.net.Fail(fmt.Errorf("validator %d accuses honest %d: %s: %s", id, v.Who, v.What, v.Cause))
+		}
+	case byzcoin.Status:
+		if v.Phase == byzcoin.Halted {
+			w.net.Fail(fmt.Errorf("validator %d halted: %s", id, v.Reason))
+		}
+	}
+}
+
+func (w *world) decided(id sm.NodeID, d Decided) {
+	h := &d.Block.Header
+	if known, ok := w.blocks[h.Height]; ok {
+		if known != h.Hash() {
+			w.net.Fail(fmt.Errorf("fork at height %d: validator %d has another block than others", h.Height, id))
+		}
+		return
+	}
+	w.blocks[h.Height] = h.Hash()
+	w.top = max(w.top, h.Height)
+	for _, b := range d.Bodies {
+		p, err := identity.DecodePayload(b.Payload)
+		if err != nil {
+			w.net.Fail(err)
+			return
+		}
+		for _, op := range p.Ops {
+			w.noteOp(op, d.Report)
+		}
+	}
+}
+
+// noteOp has a transcript verified by a client, who needs nothing but the book and
+// the seed's choice.
+func (w *world) noteOp(op identity.Op, r *identity.Report) {
+	switch op := op.(type) {
+	case *identity.Seed:
+		w.seeds++
+		if w.choice == nil {
+			w.choice = bytes.Clone(op.Choice)
+		}
+	case *identity.Output:
+		cfg := w.book.Beacon()
+		if op.Epoch != cfg.Epoch {
+			return // its record came first
+		}
+		out, err := drp.Verify(cfg, append(chain.AppendBlob(nil, w.choice), op.Rest...))
+		if err != nil || out.Random != op.Random {
+			w.net.Fail(fmt.Errorf("the transcript of epoch %d does not verify: %v", op.Epoch, err))
+		}
+		w.verified++
+	}
+}
+
+func (w *world) onEpoch(id sm.NodeID, e NewEpoch) {
+	hash, ok := w.hashes[e.Epoch.Number]
+	if ok && hash != e.Epoch.Hash() {
+		w.net.Fail(fmt.Errorf("validator %d has another record of epoch %d than others", id, e.Epoch.Number))
+	}
+	if ok {
+		return
+	}
+	w.hashes[e.Epoch.Number] = e.Epoch.Hash()
+	if out, known := w.outputs[e.Epoch.Number]; known && e.Epoch.Course != identity.Void && out != e.Epoch.Random {
+		w.net.Fail(fmt.Errorf("the record of epoch %d has another output than the collectors", e.Epoch.Number))
+	}
+	if err := w.book.Add(e.Record, e.Proof); err != nil {
+		w.net.Fail(fmt.Errorf("a client does not believe the record of epoch %d: %w", e.Epoch.Number, err))
+		return
+	}
+	w.choice = nil
+	w.records = append(w.records, e)
+	if !w.plan.still {
+		w.net.After(time.Duration(100+w.net.Random().IntN(900))*time.Millisecond, w.shardsGoOn)
+	}
+}
+
+// shardsGoOn plays the shards' part: each comes to the last batch of its plan, and
+// its members hear of it.
+func (w *world) shardsGoOn() {
+	for j := range chain.ShardID(w.genesis.Shards) {
+		p := must(w.book.ShardPlan(j))
+		k, err := w.book.Committee(j, chain.Term{Epoch: p.Epoch, Batch: p.Last(j)})
+		if err != nil {
+			w.net.Fail(err)
+			return
+		}
+		w.heights[j]++
+		at := ShardAt{Header: chain.Header{Chain: w.genesis.ID(), Shard: j, Epoch: k.Term.Epoch, Batch: k.Term.Batch, Height: w.heights[j]}}
+		at.Cert = w.certify(k, &at.Header)
+		for _, id := range k.Members {
+			w.net.Do(id, at)
+		}
+	}
+}
+
+func (w *world) certify(k *chain.Committee, h *chain.Header) chain.Certificate {
+	c := chain.Certificate{Phase: chain.Commit}
+	msg := chain.VoteBytes(h, h.Hash(), 0, chain.Commit)
+	shares := cosi.NewCollector(k.Cosi, msg)
+	for seat, id := range k.Members {
+		if err := shares.AddShare(seat, must(scheme.Sign(w.keys[id].cosi, msg))); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	var err error
+	if c.Certificate, _, err = shares.Certificate(); err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// epoch is the number of the current one, as far as anybody knows.
+func (w *world) epoch() uint64 { return w.book.Current().Number }
+
+// reached reports whether all honest validators that are up are in an epoch.
+func (w *world) reached(epoch uint64) func() bool {
+	return func() bool {
+		for _, id := range w.ids {
+			if c := w.core(id); c != nil && !w.hostile[id] && c.state.Book().Current().Number < epoch {
+				return false
+			}
+		}
+		return w.epoch() >= epoch
+	}
+}
+
+func (w *world) eventually(what string, cond func() bool, limit time.Duration) {
+	w.t.Helper()
+	if w.net.RunUntil(cond, limit) {
+		return
+	}
+	w.ok()
+	for _, id := range w.ids {
+		if c := w.core(id); c != nil {
+			w.t.Logf("validator %d: height %d term %v view %d, %d seeds held back, %d wait, %d fly: %+v", id, c.Point().Height, c.bft.Term(), c.bft.View(), len(c.gate.seeds), len(c.outbox.waiting), len(c.outbox.flying), c.status())
+		} else {
+			w.t.Logf("validator %d is down", id)
+		}
+	}
+	w.t.Fatalf("seed %d: after %v of simulated time still not: %s (height %d, epoch %d)", w.plan.seed, w.net.Elapsed(), what, w.top, w.epoch())
+}
+
+func (w *world) ok() {
+	w.t.Helper()
+	if err := w.net.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// toEpoch runs until all are in an epoch.
+func (w *world) toEpoch(epoch uint64, limit time.Duration) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("epoch %d", epoch), w.reached(epoch), limit)
+	w.ok()
+}
+
+// drawn wants all epochs up to now to have outputs that a client verified.
+func (w *world) drawn() {
+	w.t.Helper()
+	for _, e := range w.records {
+		if e.Epoch.Course == identity.Void {
+			w.t.Errorf("epoch %d is void", e.Epoch.Number)
+		}
+	}
+	if w.verified < len(w.records) {
+		w.t.Errorf("%d transcripts of %d epochs were verified", w.verified, len(w.records))
+	}
+}
+
