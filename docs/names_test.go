@@ -13,15 +13,19 @@ import (
 	"ios/atomix"
 	"ios/chain"
 	"ios/chain/store"
+	"ios/drp"
+	"ios/eds"
 	"ios/node/api"
 	"ios/node/onetnet"
 	"ios/node/validator"
 	"ios/node/wallet"
 	"ios/pob/byzcoin"
+	"ios/transepoch/beacon"
+	"ios/transepoch/identity"
 )
 
 var (
-	aPath   = regexp.MustCompile(`\b(?:atomix|chain|cmd|docs|eds|internal|node|pob)(?:/[A-Za-z0-9_.-]+)+`)
+	aPath   = regexp.MustCompile(`\b(?:atomix|chain|cmd|docs|drp|eds|internal|node|pob|transepoch)(?:/[A-Za-z0-9_.-]+)+`)
 	aMethod = regexp.MustCompile(`^([A-Z]\w+)\.([A-Z]\w+)$`)
 	aFunc   = regexp.MustCompile(`^(sim)\.([A-Z]\w+)$`)
 	aMake   = regexp.MustCompile(`\bmake ([a-z]+)\b`)
@@ -120,6 +124,9 @@ var limits = map[string]int{
 	"chain.MaxSegments": chain.MaxSegments, "byzcoin.MaxMembers": byzcoin.MaxMembers,
 	"byzcoin.Policy.Window": agreement.Window, "byzcoin.Policy.MaxBlockBytes": agreement.MaxBlockBytes,
 	"byzcoin.Policy.FetchBlocks": agreement.FetchBlocks, "byzcoin.Policy.FetchBytes": agreement.FetchBytes, "byzcoin.Policy.TreeAbove": agreement.TreeAbove,
+	"drp.MaxServers": drp.MaxServers, "drp.OneGroup": drp.OneGroup, "drp.MaxChoice": drp.MaxChoice, "drp.MaxTranscript": drp.MaxTranscript,
+	"drp.MaxSignOff": drp.MaxSignOff, "eds.Ranks": eds.Ranks, "identity.MaxOps": identity.MaxOps, "identity.MaxEpochBytes": identity.MaxEpochBytes,
+	"beacon.MaxProof": beacon.MaxProof, "chain.MaxTurnBytes": chain.MaxTurnBytes,
 	"atomix.MaxQuery": atomix.MaxQuery, "onetnet.MaxFrame": onetnet.MaxFrame, "onetnet.MaxMessage": onetnet.MaxMessage,
 	"store.MaxRecord": store.MaxRecord, "api.MaxSubmitBytes": api.MaxSubmitBytes, "api.MaxSubmitTxs": api.MaxSubmitTxs, "api.MaxCoinsPage": api.MaxCoinsPage,
 	"validator.Limits.QueueTxs": pool.QueueTxs, "validator.Limits.QueueBytes": pool.QueueBytes, "validator.Limits.Bodies": pool.Bodies,
@@ -214,7 +221,7 @@ func TestNumberedNames(t *testing.T) {
 			t.Errorf("no row %q", row)
 		}
 	}
-	last := atomix.SkipUninvolved
+	last := atomix.SkipStale
 	for s := atomix.SkipMissing; s <= last; s++ {
 		if row := fmt.Sprintf("\n| %d | `%s` |", s, s); !strings.Contains(d.text, row) {
 			t.Errorf("no row %q", row)
