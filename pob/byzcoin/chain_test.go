@@ -49,7 +49,7 @@ func TestCommitteesSucceedEachOther(t *testing.T) {
 // A power failure of some or all at every step around the end of a term.
 func TestRestartAroundTheEndOfATerm(t *testing.T) {
 	for _, who := range [][]int{{0}, {1, 2}, {4}, {0, 1, 2, 3, 4, 5}} {
-		for step := range 12 {
+		for step := range 8 {
 			d := newDynasty(t, 6, reigns("0123 0124 1245"), uint64(step), calm)
 			d.load(40, 500*time.Millisecond)
 			for i := range 4 {
@@ -59,7 +59,7 @@ func TestRestartAroundTheEndOfATerm(t *testing.T) {
 			// Steps of the simulator from just before the first switch on.
 			d.net.RunUntil(func() bool { return d.net.Elapsed() > 110*time.Millisecond }, time.Second)
 			from := d.net.Steps()
-			d.net.RunUntil(func() bool { return d.net.Steps() >= from+uint64(20*step) }, time.Second)
+			d.net.RunUntil(func() bool { return d.net.Steps() >= from+uint64(30*step) }, time.Second)
 			for _, v := range who {
 				d.net.Crash(d.ids[v])
 			}

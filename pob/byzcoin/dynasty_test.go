@@ -536,6 +536,14 @@ func (d *dynasty) ok() {
 		d.t.Fatal(err)
 	}
 	d.nothingLost()
+	for _, id := range d.ids {
+		if d.shirks[id] {
+			continue
+		}
+		if _, err := RestoreChain(d.config(id, &realm{terms: d.terms}), nil, slices.Values(d.net.Records(id))); err != nil {
+			d.t.Fatalf("node %d: its log says something else: %v", id, err)
+		}
+	}
 }
 
 // nothingLost wants what was held to be final, or unfinished with enough of the

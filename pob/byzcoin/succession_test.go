@@ -1,9 +1,13 @@
 package byzcoin
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"ios/chain"
+	"ios/internal/sim"
+	"ios/internal/sm"
 
 	"pgregory.net/rapid"
 )
@@ -40,4 +44,112 @@ func TestTheFirstLeaderOfATerm(t *testing.T) {
 			t.Error("who leads depends on the certificate that one has")
 		}
 	})
+}
+
+// The machine of a term that has ended says nothing more: neither what was about
+// to be said, nor an answer to anything that comes.
+func TestAnEndedTermIsSilent(t *testing.T) {
+	s := newSolo(t, 4, 2)
+	second := s.body(1, 2, "behind a gap")
+	first := s.signed(1, 1, "the last of the term")
+	h := chain.Header{Chain: s.c.cfg.ChainID, Shard: s.c.cfg.Shard, Epoch: s.c.cfg.Epoch, Batch: s.c.cfg.Batch, Height: 1, Parent: s.m.hash}
+	p := s.c.forge(&Proposal{Header: h}, []chain.BodyRef{first.Ref()}, chain.Hash{}, func(chain.BodyRef) []byte { return first.Payload })
+	s.receive(0, p)
+	s.m.Step(s.now, sm.Receive{From: s.c.ids[1], Msg: &Body{first}}) // its check takes long
+	s.m.cfg.App.(*ledger).next = chain.Term{Epoch: 8}
+	s.sent = nil
+	s.receive(0, s.certified(p, chain.Commit, 0, 1, 3))
+	if s.m.height != 1 || s.m.ended == nil {
+		t.Fatalf("height %d", s.m.height)
+	}
+	if last := s.records[len(s.records)-1]; last.Kind != RecordFinal {
+		t.Errorf("a record of kind %d follows the last block", last.Kind)
+	}
+	records := len(s.records)
+	s.step(Checked{Hash: first.Hash})
+	s.receive(0, s.proposal(0, second))
+	s.receive(0, &Query{Nonce: 1})
+	s.receive(1, s.wish(1, 1))
+	s.receive(3, s.wish(3, 1))
+	s.receive(1, &Acks{[]chain.BodyRef{second}})
+	s.wait(10 * time.Second)
+	if len(s.records) != records || len(s.sent) != 0 {
+		t.Errorf("%d records and %d messages after the end of the term", len(s.records)-records, len(s.sent))
+	}
+	var authored *Authored
+	for _, e := range s.m.Step(s.now, Author{Payload: []byte("x")}) {
+		if a, ok := e.(sm.Deliver).Value.(Authored); ok {
+			authored = &a
+		}
+	}
+	if authored == nil || !errors.Is(authored.Err, chain.ErrNotReady) {
+		t.Errorf("a body is answered with %+v", authored)
+	}
+	served := false
+	for _, e := range s.m.Step(s.now, sm.Receive{From: s.c.ids[1], Msg: &Fetch{From: 1, Count: 5, MaxBytes: 100}}) {
+		_, ok := e.(Serve)
+		served = served || ok
+	}
+	if !served {
+		t.Error("it does not serve its log")
+	}
+}
+
+// What the next committee says before we know that its term has begun is not lost.
+func TestMessagesOfTheNextTermAreKept(t *testing.T) {
+	d := newDynasty(t, 4, reigns("0123 0123"), 1, calm)
+	d.net.RunFor(50 * time.Millisecond)
+	held := false
+	d.net.FilterIn(d.ids[3], func(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
+		if c, ok := Untag(msg).(*Certified); ok && c.Cert.Phase == chain.Commit && msg.(*Tagged).Term == d.terms[0] {
+			if !held {
+				held = true
+				d.net.After(40*time.Millisecond, func() {
+					d.net.FilterIn(d.ids[3], nil)
+					d.net.Inject(from, d.ids[3], msg)
+				})
+			}
+			return nil
+		}
+		return sim.Pass(from, msg)
+	})
+	d.author(1, "turn 1")
+	d.eventually("the others have begun the next term", func() bool { return held && d.chain(1).m.term() == d.terms[1] }, time.Second)
+	d.net.RunFor(time.Millisecond)
+	d.author(1, "early")
+	d.eventually("it begins too", func() bool { return d.chain(3).m.term() == d.terms[1] }, time.Second)
+	m := d.chain(3).m
+	d.net.RunFor(4 * time.Millisecond) // for the check
+	if m.acked+int(m.authors[1].final) == 0 {
+		t.Error("it has lost the body that came early")
+	}
+	d.eventually("all agree", d.settled, 5*time.Second)
+}
+
+// Strangers, and members beyond their share, are not kept.
+func TestLittleIsKeptOfTheNextTerm(t *testing.T) {
+	d := newDynasty(t, 5, reigns("0123 0124"), 1, calm)
+	d.net.RunFor(50 * time.Millisecond)
+	c := d.chain(0)
+	from := func(v int, term chain.Term) {
+		c.Step(d.net.Now(), sm.Receive{From: d.ids[v], Msg: &Tagged{term, &Query{}}})
+	}
+	for range 100 {
+		from(1, d.terms[1])
+		from(3, d.terms[1]) // has no seat in it
+		from(4, d.terms[1])
+		from(1, chain.Term{Epoch: 5})
+		from(1, chain.Term{Epoch: 2})
+	}
+	if n := len(c.early.list); n != 2*maxLater {
+		t.Errorf("%d messages are kept", n)
+	}
+	big := &chain.Body{Chain: realmID, Shard: 3, Epoch: 1, Batch: 1, Author: d.ids[2], Number: 1, Payload: make([]byte, chain.MaxBodyBytes/2)}
+	big.SignBody(d.keys[2])
+	for range 5 {
+		c.Step(d.net.Now(), sm.Receive{From: d.ids[2], Msg: &Tagged{d.terms[1], &Body{big}}})
+	}
+	if n := len(c.early.list); n != 2*maxLater+1 {
+		t.Errorf("%d messages are kept after large bodies", n)
+	}
 }
