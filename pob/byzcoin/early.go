@@ -11,6 +11,8 @@ type early struct {
 	list  []earlyMsg
 	count map[sm.NodeID]int
 	bytes map[sm.NodeID]int // of bodies
+	// boards are the committees of the terms that may be next.
+	boards map[chain.Term]*chain.Committee
 }
 
 type earlyMsg struct {
@@ -31,12 +33,19 @@ func (c *Chain) keep(from sm.NodeID, t *Tagged) {
 	if e.bytes[from]+size > chain.MaxBodyBytes {
 		return
 	}
-	b, err := c.cfg.committee(t.Term)
-	if err != nil || b.Seat(from) < 0 {
-		return
-	}
 	if e.count == nil {
 		e.count, e.bytes = make(map[sm.NodeID]int), make(map[sm.NodeID]int)
+		e.boards = make(map[chain.Term]*chain.Committee)
+	}
+	if e.boards[t.Term] == nil {
+		b, err := c.cfg.committee(t.Term)
+		if err != nil {
+			return
+		}
+		e.boards[t.Term] = b
+	}
+	if e.boards[t.Term].Seat(from) < 0 {
+		return
 	}
 	e.count[from]++
 	e.bytes[from] += size
