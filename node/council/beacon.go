@@ -20,11 +20,13 @@ type beacon struct {
 	lottery *eds.Lottery
 	server  *drp.Machine
 
-	begun bool // the coming epoch is being prepared
-	heard map[chain.ValidatorID]bool
-	round eds.Round
-	deal  []uint64 // views to deal in
-	moves bool     // the round does
+	begun   bool // the coming epoch is being prepared
+	begunAt time.Time
+	heard   map[chain.ValidatorID]bool      // who prepares it, before we do
+	last    map[chain.ValidatorID]time.Time // when a member was last heard of
+	round   eds.Round
+	deal    []uint64 // views to deal in
+	moves   bool     // the round does
 
 	// As a leader.
 	led      uint64 // the last view that we led, plus 1
@@ -87,7 +89,7 @@ func (c *Core) turn() {
 // open makes the machines of the beacon. They answer others from the start on.
 func (c *Core) open(epoch uint64) error {
 	book, keys := c.state.Book(), &c.cfg.Keys
-	b := &beacon{epoch: epoch, cfg: book.Beacon(), heard: make(map[chain.ValidatorID]bool), stated: make(map[uint16][]chain.ValidatorID)}
+	b := &beacon{epoch: epoch, cfg: book.Beacon(), heard: make(map[chain.ValidatorID]bool), last: make(map[chain.ValidatorID]time.Time), stated: make(map[uint16][]chain.ValidatorID)}
 	lottery := eds.LotteryConfig{
 		ChainID: b.cfg.ChainID, Epoch: epoch, Previous: b.cfg.Previous, Self: c.cfg.Self, Secret: keys.VRF,
 		Delta: c.cfg.delta(), RoundTime: c.cfg.roundTime(),
@@ -111,10 +113,14 @@ func (c *Core) open(epoch uint64) error {
 	return nil
 }
 
-// hear notes who prepares the coming epoch.
+// hear notes who is there, and who prepares the coming epoch.
 func (c *Core) hear(from chain.ValidatorID, msg sm.Message) {
 	b := c.beacon
-	if b == nil || b.begun || !c.member(from) {
+	if b == nil || !c.member(from) {
+		return
+	}
+	b.last[from] = c.now
+	if b.begun {
 		return
 	}
 	switch m := msg.(type) {
@@ -144,7 +150,7 @@ func (c *Core) begin() {
 		c.wake(c.due())
 		return
 	}
-	b.begun = true
+	b.begun, b.begunAt = true, c.now
 	c.bases.begin(c)
 	c.stepLottery(eds.Begin{})
 }

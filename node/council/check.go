@@ -2,6 +2,7 @@ package council
 
 import (
 	"ios/chain"
+	"ios/drp"
 	"ios/eds"
 	"ios/internal/sm"
 	"ios/pob/byzcoin"
@@ -24,37 +25,42 @@ type Checked struct {
 	body   *chain.Body // nil for a submission
 	sub    *submission
 	result byzcoin.Checked
-	// wrong is why we would rather not see the body ordered. It need not be what
-	// others find, so it is no fault of the body.
-	wrong error
 }
 
-// checkBody has a body checked by the rules of the current epoch.
+// checkBody has a body checked by the rules of the current epoch. All members come
+// to the same result.
 func (c *Core) checkBody(b *chain.Body, from sm.NodeID) {
-	checker, self := c.state.Checker(), c.cfg.Self
-	c.emit(&Check{from, func() Checked { return runCheck(checker, b, self) }})
+	checker, cfg := c.state.Checker(), c.state.Book().Beacon()
+	c.emit(&Check{from, func() Checked {
+		p, err := checker.Check(b, eds.Nobody)
+		if s := seedOf(p); err == nil && s != nil {
+			err = checkDealings(cfg, s.Choice)
+		}
+		return Checked{body: b, result: byzcoin.Checked{Hash: b.Hash, Content: p, Err: err}}
+	}})
 }
 
-// runCheck finds out what all members find out, and besides whether the choice
-// of a seed has a wrong dealing to our own group.
-func runCheck(checker *identity.Checker, b *chain.Body, self chain.ValidatorID) Checked {
-	content, err := checker.Check(b, self)
-	done := Checked{body: b}
-	if err != nil && hasSeed(b.Payload) {
-		if anybody, plain := checker.Check(b, eds.Nobody); plain == nil {
-			content, done.wrong, err = anybody, err, nil
+// checkDealings checks the proofs of all chosen dealings. A wrong one would count
+// as zero; but if it were for the members of its group alone to refuse it, those
+// who ack the body and those who never do could stop the chain.
+func checkDealings(cfg *drp.Config, choice []byte) error {
+	c, err := drp.DecodeChoice(choice)
+	if err != nil {
+		return err
+	}
+	for _, group := range drp.Groups(cfg, c.View) {
+		if _, err := drp.CheckChoice(cfg, choice, group[0]); err != nil {
+			return err
 		}
 	}
-	done.result = byzcoin.Checked{Hash: b.Hash, Content: content, Err: err}
-	return done
+	return nil
 }
 
-func hasSeed(payload []byte) bool {
-	p, err := identity.DecodePayload(payload)
-	return err == nil && seedOf(p) != nil
-}
-
+// seedOf is the seed in a payload, or nil.
 func seedOf(p *identity.Payload) *identity.Seed {
+	if p == nil {
+		return nil
+	}
 	for _, op := range p.Ops {
 		if s, ok := op.(*identity.Seed); ok {
 			return s
@@ -66,9 +72,9 @@ func seedOf(p *identity.Payload) *identity.Seed {
 // checkSubmission has the ops of a submission checked, as if in a body of ours.
 func (c *Core) checkSubmission(s *submission) {
 	b := &chain.Body{Payload: (&identity.Payload{Ops: s.ops}).AppendTo(nil)}
-	checker, self := c.state.Checker(), c.cfg.Self
-	c.emit(&Check{self, func() Checked {
-		_, err := checker.Check(b, self)
+	checker := c.state.Checker()
+	c.emit(&Check{c.cfg.Self, func() Checked {
+		_, err := checker.Check(b, eds.Nobody)
 		return Checked{sub: s, result: byzcoin.Checked{Err: err}}
 	}})
 }

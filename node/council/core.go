@@ -153,12 +153,12 @@ func (c *Core) receive(ev sm.Receive) {
 	if !ok {
 		return
 	}
+	c.hear(ev.From, e.Msg)
 	inner := sm.Receive{From: ev.From, Msg: e.Msg}
 	switch e.Protocol {
 	case protoAgreement:
 		c.stepAgreement(inner)
 	case protoLottery:
-		c.hear(ev.From, e.Msg)
 		c.stepLottery(inner)
 	case protoBeacon:
 		c.stepServer(inner)

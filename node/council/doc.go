@@ -19,13 +19,14 @@
 //
 // # What members ack
 //
-// The check of a body is the same for all members, but a member may hold its ack
-// of a seed back: until it backs the author as a leader, or has backed it, in the
-// choice's view or a later one, and while it finds a wrong dealing to its own
-// group in the choice. It stops holding back once f+1 members stand for the seed
-// ([Endorsed]), since one of them is honest, or once any seed is final. So a seed that nobody honest wants is
-// never ordered, and one that a quorum holds never stops the chain, although some
-// of its members did not want it.
+// The check of a body is the same for all members. But a member holds its ack of a
+// seed back until it backs the author as a leader, or has backed it, in the
+// choice's view or a later one. What some ack and some hold back could stop the
+// chain, so nobody holds back for ever: not when f+1 members stand for the seed
+// ([Endorsed]), since one of them is honest; not when any seed is final, since the
+// others then have no effect; and not when the lottery has begun another view, in
+// which case those that it drew have failed. The output is as good whoever put the
+// seed up; the lottery is to keep somebody from doing so every time.
 //
 // # When nobody leads
 //

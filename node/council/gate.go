@@ -28,9 +28,11 @@ type gate struct {
 
 // heldSeed is a body with a seed.
 type heldSeed struct {
-	done Checked
-	ref  chain.BodyRef
-	view uint64
+	done  Checked
+	ref   chain.BodyRef
+	view  uint64    // of the choice
+	since uint64    // the lottery's view when it came, plus 1; 0 before the first
+	until time.Time // if we have no lottery
 }
 
 // maxLookBack is how many rounds a leader is remembered.
@@ -65,12 +67,9 @@ func (c *Core) sift(ev *Checked) bool {
 	if s == nil {
 		return true
 	}
-	h := &heldSeed{*ev, ev.body.Ref(), 0}
+	h := &heldSeed{done: *ev, ref: ev.body.Ref(), until: c.now.Add(8 * c.cfg.roundTime())}
 	if choice, err := drp.DecodeChoice(s.Choice); err == nil {
 		h.view = choice.View
-	}
-	if ev.wrong != nil {
-		c.deliver(Misbehaviour{Who: ev.body.Author, Cause: "chose what it must know to be wrong: " + ev.wrong.Error()})
 	}
 	c.gate.seeds = append(c.gate.seeds, h)
 	return false
@@ -130,19 +129,32 @@ func (c *Core) letPass() bool {
 	return len(list) > 0
 }
 
-// wanted reports whether we stand for a seed: by our own judgement, or because
-// an honest member does.
+// wanted reports whether a seed is not held back any more: by our own judgement,
+// because an honest member stands for it, or because leaders had a view's time for
+// a better one.
 func (c *Core) wanted(h *heldSeed) bool {
-	if h.done.wrong == nil && c.backed(h.ref.Author, h.view) {
+	if c.backed(h.ref.Author, h.view) {
 		return true
 	}
-	n := 0
-	for _, refs := range c.gate.others {
-		if slices.Contains(refs, h.ref) {
+	n := 1 // its author does
+	for id, refs := range c.gate.others {
+		if id != h.ref.Author && slices.Contains(refs, h.ref) {
 			n++
 		}
 	}
-	return n > c.faults()
+	if n > c.faults() {
+		return true
+	}
+	switch b := c.beacon; {
+	case b == nil:
+		c.wake(h.until)
+		return !c.now.Before(h.until)
+	case !b.begun:
+		return false
+	case h.since == 0:
+		h.since = b.round.View + 1
+	}
+	return c.beacon.round.View >= h.since
 }
 
 // backed reports whether we back a leader, or have, in the view or a later one.

@@ -59,6 +59,10 @@ func (c *Core) status() Status {
 	default:
 		s.Phase, s.Reason = Dealing, c.dealingReason()
 	}
+	if n := len(c.absent()); n > c.faults() {
+		members := len(c.state.Book().Validators())
+		s.Reason = fmt.Sprintf("nothing is heard of %d of %d members, so that there is no quorum", n, members)
+	}
 	if c.issue != "" {
 		s.Reason += "; " + c.issue
 	}
@@ -93,8 +97,13 @@ func (c *Core) collectingReason() string {
 	return fmt.Sprintf("the leader collects shares for the choice of view %d", b.seedView)
 }
 
-// awaited are those who have not done their part.
+// awaited are those who have not done their part: too many members of whom nothing
+// is heard, or those who have something to say to us if we lead, or who leads.
 func (c *Core) awaited(s *Status) (ids []chain.ValidatorID) {
+	if ids = c.absent(); len(ids) > c.faults() {
+		return ids
+	}
+	ids = nil
 	for _, row := range s.Table {
 		if row.State != drp.Dealt && row.State != drp.Late {
 			ids = append(ids, row.Server)
@@ -112,5 +121,21 @@ func (c *Core) awaited(s *Status) (ids []chain.ValidatorID) {
 		}
 	}
 	slices.Sort(ids)
+	return ids
+}
+
+// absent are the members of whom nothing was heard for long, although all have
+// something to say while an epoch is prepared.
+func (c *Core) absent() (ids []chain.ValidatorID) {
+	b, silence := c.beacon, 40*c.cfg.delta() // the lottery repeats itself within 16
+	for _, m := range c.state.Book().Validators() {
+		last := b.begunAt
+		if at := b.last[m.ID]; at.After(last) {
+			last = at
+		}
+		if m.ID != c.cfg.Self && c.now.Sub(last) > silence {
+			ids = append(ids, m.ID)
+		}
+	}
 	return ids
 }

@@ -83,7 +83,7 @@ type world struct {
 	ids     []sm.NodeID
 	lives   map[sm.NodeID]int
 	hostile map[sm.NodeID]bool
-	mine    map[sm.NodeID]*memory
+	mine    map[sm.NodeID][]memory
 
 	blocks   map[uint64]chain.Hash
 	top      uint64
@@ -101,6 +101,7 @@ type world struct {
 	seeds    int // that were ordered
 	heights  []uint64
 	chaotic  bool
+	fromSnap int // restarts with a snapshot
 }
 
 // memory is what a validator has besides its log.
@@ -113,7 +114,7 @@ type memory struct {
 func newWorld(t testing.TB, p plan) *world {
 	t.Helper()
 	w := &world{
-		t: t, plan: p, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID]*memory{},
+		t: t, plan: p, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID][]memory{},
 		blocks: map[uint64]chain.Hash{}, bodies: map[chain.Hash]*chain.Body{}, hashes: map[uint64]chain.Hash{},
 		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{},
 	}
@@ -164,10 +165,15 @@ func (w *world) config(id sm.NodeID) Config {
 
 func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Machine, []sm.Effect) {
 	w.lives[id]++
+	total := len(records)
 	var state *identity.State
 	var saved []byte
-	if m := w.mine[id]; m != nil && m.from <= len(records) {
+	mine := slices.DeleteFunc(w.mine[id], func(m memory) bool { return m.from > len(records) })
+	w.mine[id] = mine
+	if n := len(mine); n > 0 {
+		m := &mine[n-1]
 		state, saved, records = must(identity.DecodeState(w.genesis, scheme, m.state)), m.saved, records[m.from:]
+		w.fromSnap++
 	} else {
 		state = must(identity.NewState(w.genesis, scheme))
 	}
@@ -175,23 +181,38 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	if err != nil {
 		w.t.Fatalf("validator %d does not restart: %v", id, err)
 	}
-	return c, c.Step(now, Start{})
+	m := &counted{c, total}
+	return m, m.Step(now, Start{})
 }
 
-// snap takes a snapshot of a validator, all of whose records are durable then.
-func (w *world) snap(id sm.NodeID) {
-	c := w.core(id)
-	if c == nil {
-		return
+// counted is a core that counts its records.
+type counted struct {
+	*Core
+	returned int
+}
+
+func (m *counted) Step(now time.Time, ev sm.Event) []sm.Effect {
+	out := m.Core.Step(now, ev)
+	for _, e := range out {
+		if _, ok := e.(sm.Persist); ok {
+			m.returned++
+		}
 	}
-	state, saved := c.Snapshot()
-	m := &memory{from: len(w.net.Records(id)), state: state.AppendTo(nil), saved: bytes.Clone(saved)}
-	w.mine[id] = m
+	return out
+}
+
+// snap takes a snapshot of a validator. It counts once the records before it are
+// durable.
+func (w *world) snap(id sm.NodeID) {
+	if m, ok := w.net.Machine(id).(*counted); ok {
+		state, saved := m.Snapshot()
+		w.mine[id] = append(w.mine[id], memory{m.returned, state.AppendTo(nil), bytes.Clone(saved)})
+	}
 }
 
 func (w *world) core(id sm.NodeID) *Core {
-	if m := w.net.Machine(id); m != nil {
-		return m.(*Core)
+	if m, ok := w.net.Machine(id).(*counted); ok {
+		return m.Core
 	}
 	return nil
 }
@@ -448,4 +469,3 @@ func (w *world) drawn() {
 		w.t.Errorf("%d transcripts of %d epochs were verified", w.verified, len(w.records))
 	}
 }
-
