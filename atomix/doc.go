@@ -37,7 +37,8 @@
 //     whenever the proofs come.
 //   - A proof convinces in blocks of the epoch of its certificate and of the next
 //     one; later the adversary may have the keys that made it. The terms of
-//     headers tell which committee has to have signed.
+//     headers tell which committee has to have signed. The first block of an epoch
+//     therefore tells the others once more what is open.
 //   - What is emitted for other shards: the answer, once, in the block that
 //     records it. A record that is opened and closed by the same bundle emits
 //     Committed in place of Accepted, as it says more. Closing a record that was

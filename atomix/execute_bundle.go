@@ -62,7 +62,7 @@ func (s *State) hearOpen(rec *record, from chain.ShardID, o chain.Outcome) Skip 
 	if rec.yes.Has(from) && o == chain.Accepted {
 		return SkipDecided
 	}
-	x.steps = append(x.steps, step{stepHeard, rec.tx.ID, rec, rec.yes})
+	x.steps = append(x.steps, step{kind: stepHeard, id: rec.tx.ID, rec: rec, yes: rec.yes})
 	x.report.Heard = append(x.report.Heard, Heard{rec.tx.ID, from, o == chain.Committed})
 	if o == chain.Committed {
 		rec.yes = rec.involved

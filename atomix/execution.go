@@ -25,6 +25,7 @@ type step struct {
 	id   chain.TxID
 	rec  *record      // stepOpened, stepHeard, stepClosed
 	yes  chain.Shards // stepHeard: as it was before
+	told uint64       // stepRetold: as it was before
 }
 
 type stepKind uint8
@@ -34,6 +35,7 @@ const (
 	stepHeard                   // a record's answers grew
 	stepClosed                  // a record was closed
 	stepDecided                 // decided at once, without a record
+	stepRetold                  // the others were told again
 )
 
 // netBefore is what between held for an expiry.
@@ -63,7 +65,8 @@ func (x *execution) closed(id chain.TxID) *record {
 }
 
 // Execute applies the bodies in order on the last final state, skips what has
-// become invalid, and returns the root over what became of each transaction. An
+// become invalid, and returns the root over what became of each transaction. The
+// first block of an epoch tells the other shards again what is open. An
 // execution that is still open is taken back first. Content of a body is a
 // *chain.Payload that passed [CheckPayload], with certificates and signatures; a
 // body without Content is decoded here.
@@ -73,6 +76,9 @@ func (s *State) Execute(h *chain.Header, bodies []*chain.Body) chain.Hash {
 	}
 	payloads, txs := s.payloads(bodies)
 	s.exec.begin(h, s, txs)
+	if h.Epoch > s.epoch {
+		s.tellAgain()
+	}
 	for _, pl := range payloads {
 		for i := range pl.Txs {
 			s.executeTx(&pl.Txs[i])
@@ -113,7 +119,7 @@ func (s *State) Finalize(b *chain.Block) {
 		return
 	}
 	s.exec.running, s.exec.past = false, nil
-	s.height = b.Header.Height
+	s.height, s.epoch = b.Header.Height, b.Header.Epoch
 }
 
 // Revert takes the open execution back.
@@ -147,6 +153,8 @@ func (s *State) undo(st *step) {
 		s.unlock(st.rec.tx)
 	case stepHeard:
 		st.rec.yes = st.yes
+	case stepRetold:
+		st.rec.told = st.told
 	case stepClosed:
 		delete(s.decided, st.id)
 		s.open[st.id] = st.rec

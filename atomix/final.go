@@ -53,7 +53,7 @@ func (s *State) lookBack() *past {
 	}
 	for i := range x.steps {
 		st := &x.steps[i]
-		if st.kind != stepClosed || st.rec.told == x.height {
+		if st.kind != stepClosed || st.rec.opened == x.height {
 			continue
 		}
 		p.closed[st.id] = st.rec
@@ -88,7 +88,7 @@ func (f Final) Executing(id chain.TxID) bool {
 }
 
 func (f Final) decision(id chain.TxID) (d Decision, open, known bool) {
-	if r := f.s.open[id]; r != nil && r.told <= f.s.height || f.past.closed[id] != nil {
+	if r := f.s.open[id]; r != nil && r.opened <= f.s.height || f.past.closed[id] != nil {
 		return d, true, true
 	}
 	if d, known = f.s.decided[id]; d.Closed > f.s.height {
@@ -102,7 +102,7 @@ func (f Final) holder(op chain.OutPoint) (chain.TxID, bool) {
 		return id, true
 	}
 	id, ok := f.s.locked[op]
-	if !ok || f.s.open[id].told > f.s.height {
+	if !ok || f.s.open[id].opened > f.s.height {
 		return chain.TxID{}, false
 	}
 	return id, true

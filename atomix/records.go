@@ -6,13 +6,30 @@ import "ios/chain"
 // were taken.
 func (s *State) openRecord(t *chain.Tx, yes chain.Shards, held uint64) {
 	x := &s.exec
-	rec := &record{tx: cloneTx(t), involved: s.params.Involved(t), yes: yes, told: x.height}
+	rec := &record{tx: cloneTx(t), involved: s.params.Involved(t), yes: yes, opened: x.height, told: x.height}
 	s.open[t.ID] = rec
 	s.markLocked(rec.tx)
 	s.sums.locked += held
 	x.steps = append(x.steps, step{kind: stepOpened, id: t.ID, rec: rec})
 	x.report.Opened = append(x.report.Opened, Opened{rec.tx, x.height, yes})
 	s.tellOthers(t, &rec.involved, chain.Accepted)
+}
+
+// tellAgain tells the others anew what is open, in the first block of an epoch:
+// what they were told in an earlier one does not convince them for much longer.
+func (s *State) tellAgain() {
+	x := &s.exec
+	for _, id := range sortedIDs(s.open) {
+		rec := s.open[id]
+		x.steps = append(x.steps, step{kind: stepRetold, id: id, rec: rec, told: rec.told})
+		rec.told = x.height
+		x.report.Retold = append(x.report.Retold, id)
+		for d := range chain.ShardID(s.params.Shards) {
+			if d != s.shard && rec.involved.Has(d) {
+				s.tell(rec.tx, d, chain.Accepted)
+			}
+		}
+	}
 }
 
 // closeRecord commits or aborts an open transaction. Only the own shard is told:

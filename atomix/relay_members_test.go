@@ -107,3 +107,38 @@ func TestStaleProofsAreIgnored(t *testing.T) {
 		}
 	}
 }
+
+// What stays open is told again in each epoch, so that there is always a proof
+// that convinces.
+func TestWhatIsOpenIsToldAgainInEachEpoch(t *testing.T) {
+	w := newWorld(t, 2, 100, 100)
+	w.epoch = 3 // what is made now expires with it
+	tx := w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99})
+	w.epoch = 1
+	l := w.shards[0]
+	first := l.submit(tx)
+	l.submit(w.tx([]coin{w.coin(0, 1)}, pay{w.wallet(0), 99}))
+	w.epoch = 2
+	f, err := l.try(nil, nil)
+	if err != nil || len(f.report.Retold) != 1 {
+		t.Fatalf("retold %v, %v", f, err)
+	}
+	if f, err := l.try(nil, nil); err != nil || len(f.report.Retold) != 0 {
+		t.Fatalf("retold %v within an epoch, %v", f, err)
+	}
+	if st, ok := l.state.Status(tx.ID); !ok || st.Told != f.block.Header.Height || st.Outcome != chain.Accepted {
+		t.Fatalf("%+v", st)
+	}
+	w.epoch = 3
+	show := func(f *final) *chain.Bundle {
+		b := BundleOf(f.block, f.report.Tree, tx.ID, 1)
+		b.Txs = []chain.Tx{*tx}
+		return b
+	}
+	w.shards[1].carry(show(first))
+	w.shards[1].expect(tx.ID, 0)
+	w.shards[1].carry(show(f))
+	w.shards[1].expect(tx.ID, chain.Committed)
+	l.carry(w.shards[1].bundle(tx.ID, 0))
+	l.expect(tx.ID, chain.Committed)
+}

@@ -25,6 +25,11 @@ func (r *Relay) decided(ev *Decided) {
 	for i := range rep.Opened {
 		r.open(&rep.Opened[i])
 	}
+	for _, id := range rep.Retold {
+		if it := r.items[id]; it != nil {
+			it.told = rep.Height
+		}
+	}
 	for _, h := range rep.Heard {
 		if it := r.items[h.ID]; it != nil {
 			it.yes.Add(h.Shard)

@@ -15,14 +15,14 @@ import (
 
 // snapshotMagic begins a snapshot. There follow, with big-endian integers,
 //
-//	chain 32 | shard u16 | height u64 | base, value, locked, fees u64
+//	chain 32 | shard u16 | height, epoch u64 | base, value, locked, fees u64
 //	count u64 of between: expiry u64 | net i128
 //	count u64 of open:    told u64 | yes 32 | length u32 | transaction
 //	count u64 of decided: id 32 | outcome u8 | told, closed, expiry u64
 //	the coins as [utxo.Set.AppendSnapshot] writes them
 //
 // each list in ascending order.
-const snapshotMagic = "iosatomix\x01"
+const snapshotMagic = "iosatomix\x02"
 
 // WriteSnapshot writes the ledger as of the last final block to w. Equal ledgers
 // give equal bytes. No execution may be open.
@@ -36,7 +36,7 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	out := bufio.NewWriterSize(w, 256<<10)
 	buf := append([]byte(snapshotMagic), s.params.ChainID[:]...)
 	buf = be.AppendUint16(buf, uint16(s.shard))
-	for _, n := range []uint64{s.height, s.base, s.sums.value, s.sums.locked, s.sums.fees, uint64(len(s.between))} {
+	for _, n := range []uint64{s.height, s.epoch, s.base, s.sums.value, s.sums.locked, s.sums.fees, uint64(len(s.between))} {
 		buf = be.AppendUint64(buf, n)
 	}
 	for _, x := range slices.Sorted(maps.Keys(s.between)) {
@@ -146,7 +146,7 @@ func (l *loader) head() {
 		l.fail("it is of shard %d", n)
 	}
 	s := l.s
-	s.height, s.base = l.u64(), l.u64()
+	s.height, s.epoch, s.base = l.u64(), l.u64(), l.u64()
 	s.sums = sums{value: l.u64(), locked: l.u64(), fees: l.u64()}
 }
 
@@ -194,6 +194,7 @@ func (l *loader) open() []byte {
 	if !others || !rec.yes.Has(l.s.shard) || rec.told > l.s.height || rec.told == 0 {
 		l.fail("transaction %s cannot be open here", t.ID.Short())
 	}
+	rec.opened = rec.told
 	l.s.open[t.ID] = rec
 	l.s.markLocked(t)
 	return t.ID[:]

@@ -24,6 +24,7 @@ type State struct {
 	locked  map[chain.OutPoint]chain.TxID // which open transfer holds an input
 	decided map[chain.TxID]Decision
 	height  uint64 // of the last final block
+	epoch   uint64 // of the last final block
 	base    uint64 // what the genesis allocated here
 	sums    sums
 	between map[uint64]Net // by expiry
@@ -45,7 +46,8 @@ type record struct {
 	tx       *chain.Tx // an own copy
 	involved chain.Shards
 	yes      chain.Shards // who said yes, this shard among them
-	told     uint64       // height of the block with this shard's answer
+	opened   uint64       // height of the block that made it
+	told     uint64       // height of the block that last told the others this shard's answer
 }
 
 // Decision is how a transaction across shards was closed.
@@ -123,7 +125,7 @@ func (s *State) Status(id chain.TxID) (Status, bool) {
 // finalRecord is what was open after the last final block.
 func (s *State) finalRecord(id chain.TxID) *record {
 	if r := s.open[id]; r != nil {
-		if r.told <= s.height {
+		if r.opened <= s.height {
 			return r
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ios/chain"
+	"ios/chain/cosi"
 	"ios/internal/sm"
 )
 
@@ -206,7 +207,10 @@ func (t *Transfer) asked(ev *Asked) {
 		return
 	}
 	if ev.Claim == ClaimRecorded {
-		if err := t.checkProof(v, ev.Proof); err != nil {
+		if err := t.checkProof(v, ev.Proof); errors.Is(err, chain.ErrNotReady) {
+			t.failed(v) // of a term that is not known here yet
+			return
+		} else if err != nil {
 			t.lied(ev.Peer, err)
 			t.failed(v)
 			return
@@ -227,7 +231,23 @@ func (t *Transfer) checkProof(v *view, p *chain.OutcomeProof) error {
 	if p.Entry.ID != t.cfg.Tx.ID {
 		return chain.Rule(chain.ErrProof, "a proof for %s, not for %s", p.Entry.ID.Short(), t.cfg.Tx.ID.Short())
 	}
-	return p.Verify(t.cfg.Params, v.shard, t.cfg.Committees[v.shard])
+	committee, err := t.committee(v.shard, p.Header.Term())
+	if err != nil {
+		return err
+	}
+	return p.Verify(t.cfg.Params, v.shard, committee)
+}
+
+// committee is who has to have signed a header.
+func (t *Transfer) committee(shard chain.ShardID, term chain.Term) (*cosi.Committee, error) {
+	if t.cfg.Terms == nil {
+		return t.cfg.Committees[shard], nil
+	}
+	c, err := t.cfg.Terms.Committee(shard, term)
+	if err != nil {
+		return nil, err
+	}
+	return c.Cosi, nil
 }
 
 // learn takes in an answer.

@@ -13,6 +13,10 @@ type TransferConfig struct {
 	Tx     *chain.Tx // sealed and signed
 	// Committees verify the shards' proofs, by shard.
 	Committees []*cosi.Committee
+	// Terms verifies proofs in their place, by the terms of their headers, where
+	// committees change. Committees then only tells how many members can be
+	// faulty.
+	Terms chain.Committees
 	// Members is how many validators of each shard can be asked; they are named
 	// by their place.
 	Members []int

@@ -1,6 +1,10 @@
 package atomix
 
-import "ios/chain"
+import (
+	"errors"
+
+	"ios/chain"
+)
 
 // fetch begins to bring the shard of v an answer that it may lack: that of
 // another shard, each in turn. It is false when no other shard has one.
@@ -32,7 +36,11 @@ func (t *Transfer) fetched(ev *Fetched) {
 		return
 	}
 	b, err := t.complete(ev)
-	if err != nil {
+	if errors.Is(err, chain.ErrNotReady) {
+		v.quiet++
+		t.rest(v)
+		return
+	} else if err != nil {
 		t.lied(ev.Peer, err)
 		t.rest(v)
 		return
@@ -54,7 +62,11 @@ func (t *Transfer) complete(ev *Fetched) (*chain.Bundle, error) {
 	if err := b.VerifyPath(); err != nil {
 		return nil, err
 	}
-	if err := b.Cert.Verify(t.cfg.Committees[ev.Shard], &b.Header, b.Header.Hash()); err != nil {
+	committee, err := t.committee(ev.Shard, b.Header.Term())
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Cert.Verify(committee, &b.Header, b.Header.Hash()); err != nil {
 		return nil, err
 	}
 	for i := range b.Segment.Entries {
