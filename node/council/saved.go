@@ -5,73 +5,19 @@ import (
 	"iter"
 	"time"
 
-	"ios/atomix"
 	"ios/chain"
 	"ios/drp"
 	"ios/internal/sm"
 	"ios/transepoch/identity"
 )
 
-// Kinds of records. Those below are package byzcoin's.
+// Kinds of records, besides RecordOutcomes. Those below are package byzcoin's.
 const (
-	// RecordOutcomes follows the record of each final block: when it became final
-	// here, and what executing it came to.
-	RecordOutcomes uint8 = 16
 	// RecordBeacon is a record of the beacon's machine for an epoch.
 	RecordBeacon uint8 = 17
 	// RecordEndorsed is a seed for an epoch that we stand for.
 	RecordEndorsed uint8 = 18
 )
-
-// Outcomes is what a RecordOutcomes holds.
-type Outcomes struct {
-	Height  uint64
-	Time    int64 // when this validator saw the block final, Unix nanoseconds
-	Tree    chain.OutcomeTree
-	Results []identity.Result // of the ops, in order
-}
-
-func (c *Core) persistFinal(d *decided) {
-	r := d.report
-	raw := be.AppendUint64(nil, r.Height)
-	raw = be.AppendUint64(raw, uint64(c.now.UnixNano()))
-	raw = be.AppendUint32(raw, uint32(len(r.Ops)))
-	for i := range r.Ops {
-		op := &r.Ops[i]
-		raw = append(raw, op.ID[:]...)
-		raw = be.AppendUint16(raw, uint16(op.Author))
-		raw = chain.AppendBlob(append(raw, byte(op.Kind)), []byte(op.Reason))
-	}
-	c.emit(sm.Persist{Kind: RecordOutcomes, Data: atomix.AppendReport(raw, &atomix.Report{Tree: r.Tree})})
-}
-
-// OutcomesHeight is the height that a record is of.
-func OutcomesHeight(raw []byte) uint64 { return chain.NewReader(raw).U64() }
-
-const (
-	resultSize = 32 + 2 + 1 + 4
-	maxReason  = 32
-)
-
-// DecodeOutcomes decodes a record.
-func DecodeOutcomes(raw []byte) (*Outcomes, error) {
-	r := chain.NewReader(raw)
-	o := &Outcomes{Height: r.U64(), Time: int64(r.U64())}
-	o.Results = make([]identity.Result, r.Count(chain.MaxRefs*identity.MaxOps, resultSize))
-	for i := range o.Results {
-		o.Results[i] = identity.Result{ID: r.Hash(), Author: chain.ValidatorID(r.U16()), Kind: identity.Kind(r.U8())}
-		o.Results[i].Reason = identity.Reason(r.Blob(maxReason))
-	}
-	rest := r.Rest()
-	if err := r.Close(); err != nil {
-		return nil, err
-	}
-	var err error
-	if o.Tree, _, err = atomix.DecodeReport(rest); err != nil {
-		return nil, err
-	}
-	return o, nil
-}
 
 // beaconLog are the records for the coming epoch, besides those of the agreement.
 type beaconLog struct {
