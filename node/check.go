@@ -2,13 +2,13 @@ package node
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"ios/atomix"
 	"ios/chain"
-	"ios/chain/cosi"
 	"ios/chain/sig"
 	"ios/node/api"
 )
@@ -62,7 +62,7 @@ const clients = "clients"
 // must not pay for each other, so the bad ones among their jobs are found by
 // halving, in batches that are apart from the committee's meanwhile.
 type checker struct {
-	committees []*cosi.Committee // by shard
+	committees chain.Committees
 	batch      *sig.Checker
 	certs      map[chain.Hash]error
 	suspects   map[string]time.Time
@@ -76,7 +76,7 @@ type checker struct {
 	signatures, batches, bad uint64 // under mu, for metrics
 }
 
-func newChecker(committees []*cosi.Committee) *checker {
+func newChecker(committees chain.Committees) *checker {
 	c := &checker{
 		committees: committees, batch: sig.NewChecker(checkKeys, rand.Reader),
 		certs: make(map[chain.Hash]error), suspects: make(map[string]time.Time),
@@ -282,15 +282,23 @@ func (c *checker) suspect(source string) bool {
 	return ok
 }
 
-// certificates checks other shards' certificates, each once.
+// certificates checks other shards' certificates, each once. ErrNotReady is the
+// kind of one of a term that is not known here, which may be nobody's fault.
+// Whether a certificate is too old to convince is for the ledger to say: it says
+// the same everywhere.
 func (c *checker) certificates(list []atomix.Certified) error {
 	for _, f := range list {
 		err, known := c.certs[f.Key]
 		if !known {
-			if int(f.Header.Shard) >= len(c.committees) {
-				return chain.Rule(chain.ErrWrongShard, "a certificate of shard %d, which does not exist", f.Header.Shard)
+			var by *chain.Committee
+			switch by, err = c.committees.Committee(f.Header.Shard, f.Header.Term()); {
+			case errors.Is(err, chain.ErrNotReady):
+				return err
+			case errors.Is(err, chain.ErrExpired):
+				return chain.Rule(chain.ErrNotReady, "%v", err)
+			case err == nil:
+				err = f.Cert.Verify(by.Cosi, f.Header, f.Block)
 			}
-			err = f.Cert.Verify(c.committees[f.Header.Shard], f.Header, f.Block)
 			if len(c.certs) >= checkCerts {
 				clear(c.certs)
 			}

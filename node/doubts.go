@@ -163,7 +163,8 @@ func (s *submitting) resolve(ctx context.Context, doubts []doubt) bool {
 // open execution says. It runs in the loop.
 func (m *member) judge(d *doubt, t *chain.Tx, st *atomix.State, final atomix.Final) {
 	d.sources = d.sources[:0]
-	was, is := final.Validate(t, firstEpoch), st.Validate(t, firstEpoch)
+	epoch := m.epoch.Load()
+	was, is := final.Validate(t, epoch), st.Validate(t, epoch)
 	switch {
 	case errors.Is(was, chain.ErrDecided):
 		d.verdict = accept

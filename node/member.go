@@ -4,6 +4,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ios/atomix"
@@ -12,6 +13,7 @@ import (
 	"ios/internal/sm"
 	"ios/node/api"
 	"ios/node/validator"
+	"ios/transepoch"
 )
 
 // member is this validator's part in a shard: its chain, and what clients want
@@ -20,6 +22,8 @@ type member struct {
 	runner
 	state *atomix.State // from load to restore
 	core  *validator.Core
+
+	epoch atomic.Uint64 // of the next block
 
 	skipped *skippedTxs
 	scans   *scans
@@ -56,14 +60,23 @@ func (m *member) load(snapshot io.Reader) error {
 func (m *member) restore(saved []byte, records iter.Seq[sm.Persist]) (machine, error) {
 	w := m.node.net
 	policy := &w.genesis.Policy
+	board, err := w.book.Board()
+	if err != nil {
+		return nil, err
+	}
 	core, err := validator.New(validator.Config{
-		Params: w.params, Self: w.self, Committees: w.members,
+		Params: w.params, Self: w.self, Committees: board,
 		Agreement: w.agreement(m.node.cfg.Keys, m.chain), Term: firstTerm, State: m.state, Saved: saved,
+		Plan: w.plan, Signing: w.book.Signing, BatchDeadline: policy.BatchDeadline,
 		Patience: atomix.DefaultPatience(policy.Delta, policy.BlockInterval),
 		Gather:   policy.BlockGap, Limits: validator.DefaultLimits(),
 	}, records)
+	if err != nil {
+		return nil, err
+	}
+	m.epoch.Store(core.Term().Epoch)
 	m.core, m.state = core, nil
-	return core, err
+	return core, nil
 }
 
 func (m *member) begin() sm.Event { return validator.Start{} }
@@ -97,6 +110,10 @@ func (m *member) delivered(value any) func() {
 		return func() { v.Tag.(chan validator.Answer) <- v }
 	case validator.Decided:
 		return m.decided(v)
+	case validator.Lapsed:
+		m.log.Infof("%d transactions that were accepted have expired before a block took them", len(v.IDs))
+	case transepoch.Fault:
+		m.log.Errorf("the shard cannot go to the next committee: %v", v.Err)
 	case atomix.Misbehaviour:
 		m.node.misbehaved(v.Who, v.Reason, true)
 	}
@@ -108,6 +125,7 @@ func (m *member) decided(d validator.Decided) func() {
 	now := time.Now()
 	h := &d.Block.Header
 	m.view.final(h.Height, now)
+	m.epoch.Store(m.core.Term().Epoch)
 	m.stats.final(d)
 	for _, s := range d.Report.Skipped {
 		m.skipped.add(s.ID, h.Height, s.Reason)

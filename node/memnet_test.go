@@ -85,6 +85,8 @@ func (p *memPort) Drop(peer chain.ValidatorID, _ error) {
 	p.mu.Unlock()
 }
 
+func (p *memPort) SetPeers([]onetnet.Peer) error { return nil }
+
 func (p *memPort) Stats() []onetnet.PeerStat { return nil }
 
 func (p *memPort) Close() error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"ios/chain"
-	"ios/chain/cosi"
 	"ios/chain/store"
 	"ios/node/api"
 	"ios/node/config"
+	"ios/node/epochs"
 )
 
 // Config is what a node is made from.
@@ -52,6 +51,9 @@ type Node struct {
 	rates  *rates
 	faults faultLog
 
+	turning sync.Mutex  // held while an epoch begins
+	records *epochStore // of epochs
+
 	roster
 	work sync.WaitGroup  // the chains' loops, and what ends them
 	quit context.Context // ends when the node stops
@@ -68,7 +70,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, net: net, started: time.Now(),
 		log:   cfg.Log.WithField("validator", cfg.Node.Name),
-		wired: make(chan struct{}), rates: newRates(), check: newChecker(net.committees),
+		wired: make(chan struct{}), rates: newRates(), check: newChecker(net.book.Ever()),
 	}
 	n.quit, n.fail = context.WithCancelCause(context.Background())
 	n.stats = newMetrics(n)
@@ -84,6 +86,9 @@ func Open(cfg Config) (*Node, error) {
 }
 
 func (n *Node) open() error {
+	if err := n.loadEpochs(); err != nil {
+		return err
+	}
 	if err := n.enroll(); err != nil {
 		return err
 	}
@@ -203,38 +208,12 @@ func randomSeed() (seed [16]byte, err error) {
 	return seed, nil
 }
 
-// network is what the genesis says of who is who.
+// network is who is who, by the genesis and the epochs since.
 type network struct {
-	genesis    *chain.Genesis
-	params     *chain.Params
-	self       chain.ValidatorID
-	members    [][]chain.ValidatorID // by shard
-	committees []*cosi.Committee     // by shard
-}
-
-func (w *network) name(id chain.ValidatorID) string {
-	if int(id) < len(w.genesis.Validators) {
-		return w.genesis.Validators[id].Name
-	}
-	return fmt.Sprint("validator ", id)
-}
-
-// shardsOf are the shards of a validator.
-func (w *network) shardsOf(id chain.ValidatorID) (list []chain.ShardID) {
-	for s, members := range w.members {
-		if slices.Contains(members, id) {
-			list = append(list, chain.ShardID(s))
-		}
-	}
-	return list
-}
-
-// shardOf is the first shard of a validator.
-func (w *network) shardOf(id chain.ValidatorID) chain.ShardID {
-	if list := w.shardsOf(id); len(list) > 0 {
-		return list[0]
-	}
-	return 0
+	genesis *chain.Genesis
+	params  *chain.Params
+	self    chain.ValidatorID
+	book    *epochs.Book
 }
 
 func subdir(dir, name string) string { return filepath.Join(dir, name) }

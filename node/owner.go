@@ -29,6 +29,9 @@ type owner interface {
 	restore(saved []byte, records iter.Seq[sm.Persist]) (machine, error)
 	// begin is the machine's first event.
 	begin() sm.Event
+	// news are what the machine has to know of epochs: it is told after begin, and
+	// again with each epoch. It runs on any goroutine.
+	news() []sm.Event
 	// image is the machine and its ledger as of the last final block. If frozen
 	// it may be written while the machine goes on, and otherwise before its next
 	// step.

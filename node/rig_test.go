@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,8 +16,11 @@ import (
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/sig"
+	"ios/eds"
 	"ios/node/api"
 	"ios/node/config"
+	"ios/node/epochs"
+	"ios/node/epochs/epochstest"
 	"ios/transepoch/identity"
 )
 
@@ -31,7 +35,7 @@ type rig struct {
 	dirs    []string
 	nodes   []*running
 	members [][]chain.ValidatorID
-	comms   []*cosi.Committee
+	epochs  *epochstest.Chain
 }
 
 type running struct {
@@ -80,10 +84,13 @@ func newRig(t *testing.T, shards, validators int) *rig {
 		t.Fatal(err)
 	}
 	r.genesis, r.params = g, g.Params()
-	var err error
-	if r.members, r.comms, err = Committees(g); err != nil {
+	book, err := identity.NewBook(g, cosi.BLS{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	book.KeepHistory(epochs.History)
+	r.epochs = &epochstest.Chain{T: t, Scheme: cosi.BLS{}, Book: book, Secret: func(id chain.ValidatorID) cosi.Secret { return r.keys[id].Cosi }}
+	r.members = eds.Assign(g.Seed, validators, shards)
 	r.nodes = make([]*running, validators)
 	t.Cleanup(func() {
 		for i := range r.nodes {
@@ -107,7 +114,9 @@ func address(k *sig.Key) chain.Address {
 func (r *rig) start(id chain.ValidatorID) {
 	r.t.Helper()
 	log := logrus.New()
-	log.SetOutput(io.Discard)
+	if os.Getenv("IOS_TEST_LOG") == "" {
+		log.SetOutput(io.Discard)
+	}
 	n, err := Open(Config{
 		Genesis: r.genesis, Keys: r.keys[id], DataDir: r.dirs[id], Log: log, Version: "test",
 		Node:      &config.Node{Name: r.genesis.Validators[id].Name, API: "127.0.0.1:0"},
@@ -185,7 +194,7 @@ func (r *rig) coins(shard chain.ShardID, n int) []chain.Input {
 // pay makes a transaction of the inputs with one output in each of the shards
 // and the rest for the first input's owner.
 func (r *rig) pay(inputs []chain.Input, to ...chain.ShardID) *chain.Tx {
-	t := &chain.Tx{Expiry: firstEpoch, Inputs: inputs}
+	t := &chain.Tx{Expiry: r.epochs.Book.Current().Number + 1, Inputs: inputs}
 	var sum uint64
 	for _, in := range inputs {
 		sum += in.Amount
@@ -242,7 +251,10 @@ func (r *rig) proven(out api.Outcome, shard chain.ShardID, id chain.TxID) {
 	r.t.Helper()
 	p, err := chain.DecodeOutcomeProof(out.Proof)
 	if err == nil {
-		err = p.Verify(r.params, shard, r.comms[shard])
+		var by *chain.Committee
+		if by, err = r.epochs.Book.Past(shard, p.Header.Term()); err == nil {
+			err = p.Verify(r.params, shard, by.Cosi)
+		}
 	}
 	if err != nil || p.Entry.ID != id || api.StateOf(p.Entry.Outcome) != out.State {
 		r.t.Error("the proof does not show", out.State, err)

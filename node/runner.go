@@ -163,6 +163,9 @@ func (r *runner) loop(ctx context.Context) error {
 	defer r.unblock(ctx)()
 	defer r.stop()
 	r.step(r.owner.begin())
+	for _, ev := range r.owner.news() {
+		r.step(ev)
+	}
 	r.view.began()
 	wake := time.NewTimer(time.Hour)
 	defer wake.Stop()

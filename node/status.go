@@ -19,7 +19,7 @@ func (m *member) Status(ctx context.Context) (*api.Status, error) {
 		Validator: w.self, Name: w.name(w.self),
 		PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
 		Phase: phase, Reason: reason, NextAction: m.view.next(phase),
-		Epoch: firstEpoch, Memberships: n.memberships(), Resources: n.resources(),
+		Epoch: m.epoch.Load(), Memberships: n.memberships(), Resources: n.resources(),
 	}
 	serving := m.view.tell(s)
 	s.WaitsFor = m.view.waitsFor()

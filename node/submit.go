@@ -69,13 +69,11 @@ func (n *Node) sortOut(txs []chain.Tx, takers []*member) (parts []*submitting, r
 	of := make([]*submitting, len(takers))
 	for i := range txs {
 		t := &txs[i]
-		err := p.CheckTx(t, firstEpoch)
-		at := -1
-		if err == nil {
-			in := p.InputShards(t)
-			if at = slices.IndexFunc(takers, func(m *member) bool { return in.Has(m.chain) }); at < 0 {
-				err = n.elsewhere(takers)
-			}
+		in := p.InputShards(t)
+		at := slices.IndexFunc(takers, func(m *member) bool { return in.Has(m.chain) })
+		err := p.CheckTx(t, takers[max(at, 0)].epoch.Load())
+		if err == nil && at < 0 {
+			err = n.elsewhere(takers)
 		}
 		if err != nil {
 			refused = append(refused, refusalOf(i, err))

@@ -13,6 +13,8 @@ type Transport interface {
 	Send(to chain.ValidatorID, parts ...[]byte)
 	// Drop closes the peer's connections and refuses it for a while.
 	Drop(peer chain.ValidatorID, reason error)
+	// SetPeers replaces the validators that there are.
+	SetPeers([]onetnet.Peer) error
 	// Stats tells how the connections to the peers are.
 	Stats() []onetnet.PeerStat
 	Close() error

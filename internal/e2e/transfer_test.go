@@ -8,9 +8,10 @@ import (
 
 	"ios/atomix"
 	"ios/chain"
+	"ios/chain/cosi"
 	"ios/chain/sig"
+	"ios/eds"
 	"ios/internal/sm"
-	"ios/node"
 	"ios/node/api"
 	"ios/node/faucet"
 )
@@ -31,13 +32,13 @@ type client struct {
 
 func newClient(t *testing.T, n *network, tx *chain.Tx, life int) *client {
 	t.Helper()
-	members, committees, err := node.Committees(n.Genesis)
+	board, err := eds.Committees(n.Genesis, cosi.BLS{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := make([]int, len(members))
-	for s := range members {
-		counts[s] = len(members[s])
+	counts, committees := make([]int, len(board)), make([]*cosi.Committee, len(board))
+	for s, c := range board {
+		counts[s], committees[s] = len(c.Members), c.Cosi
 	}
 	m, err := atomix.NewTransfer(atomix.TransferConfig{Params: n.params, Tx: tx, Committees: committees, Members: counts, MaxInterval: 200 * time.Millisecond})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ios/chain"
+	"ios/node/epochs"
 )
 
 // Backend is what the server asks. All methods are called from many goroutines
@@ -26,6 +27,9 @@ type Backend interface {
 	// Shard is the one that is named, or with nil the one that the validator joined
 	// last. ErrWrongShard: the validator does not take part in it.
 	Shard(want *chain.ShardID) (Shard, error)
+	// Epoch is the record that begins an epoch behind the first. ErrNotYet beyond
+	// the current one.
+	Epoch(ctx context.Context, number uint64) (*epochs.Record, error)
 	// Ready gives the reasons why the validator cannot serve now; none means
 	// that it is ready.
 	Ready() []string

@@ -11,6 +11,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"ios/chain"
+	"ios/node/epochs"
 )
 
 // fake is a backend in memory.
@@ -31,6 +32,7 @@ type fake struct {
 	shard    chain.ShardID
 	id       chain.ValidatorID
 	chainID  chain.Hash
+	epochs   []*epochs.Record        // from the second on
 	more     map[chain.ShardID]*fake // further shards
 }
 
@@ -167,6 +169,15 @@ func (f *fake) Shard(want *chain.ShardID) (Shard, error) {
 }
 
 func (f *fake) ID() chain.ShardID { return f.shard }
+
+func (f *fake) Epoch(_ context.Context, number uint64) (*epochs.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if number-2 < uint64(len(f.epochs)) {
+		return f.epochs[number-2], nil
+	}
+	return nil, chain.Rule(ErrNotYet, "epoch %d", number)
+}
 
 // block adds a block with n outcomes.
 func (f *fake) block(n int) *BlockEvent {

@@ -127,6 +127,9 @@ func (s *Server) routes() http.Handler {
 	}
 	streams := &gate{name: "event streams", max: int64(l.Streams)}
 	mux.Handle(ledgerpbconnect.LedgerEventsProcedure, s.guard(ledgerpbconnect.LedgerEventsProcedure, streams, 4<<10, 0, withController(s.eventsHandler(options))))
+	books := &gate{name: "streams of epochs", max: 16}
+	mux.Handle(ledgerpbconnect.LedgerEpochsProcedure, s.guard(ledgerpbconnect.LedgerEpochsProcedure, books, 4<<10, 0,
+		withController(connect.NewServerStreamHandler(ledgerpbconnect.LedgerEpochsProcedure, s.epochs, options...))))
 	mux.HandleFunc("POST "+SubmitPath, s.plainSubmit)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)

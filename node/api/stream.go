@@ -80,7 +80,7 @@ type subscriber struct {
 	summary bool
 	live    bool // has caught up once
 	wait    *time.Timer
-	writer  *http.ResponseController
+	writer  writer
 }
 
 // events serves one stream until the client leaves, is too slow, or the server
@@ -101,13 +101,13 @@ func (s *Server) events(ctx context.Context, req *connect.Request[ledgerpb.Event
 		}
 		sub.next, sub.live = tip+1, true
 	}
-	sub.writer, _ = ctx.Value(controllerKey{}).(*http.ResponseController)
+	sub.writer = writerOf(ctx)
 	sub.wait = time.NewTimer(s.limits.Heartbeat)
 	defer sub.wait.Stop()
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	err = sub.run(ctx)
-	sub.deadline(time.Now().Add(s.limits.Write)) // for the end of the stream
+	sub.writer.deadline(time.Now().Add(s.limits.Write)) // for the end of the stream
 	if kind, text := describe(err); kind == ErrSlow {
 		s.metrics.slow.Inc()
 		s.quiet.warn(string(kind), hostOnly(req.Peer().Addr), "event stream cut off: "+text)
@@ -217,21 +217,29 @@ func (b *subscriber) heartbeat(ctx context.Context, tip uint64) error {
 // send writes one message. A client that does not take it in time is cut off.
 func (b *subscriber) send(ctx context.Context, m *outbound) error {
 	start := time.Now()
-	b.deadline(start.Add(b.s.limits.Write))
+	b.writer.deadline(start.Add(b.s.limits.Write))
 	err := b.stream.Send(m)
 	if err == nil {
 		// HTTP/2 would end the stream at the deadline, written to or not.
-		b.deadline(time.Time{})
+		b.writer.deadline(time.Time{})
 	} else if time.Since(start) >= b.s.limits.Write {
 		return chain.Rule(ErrSlow, "it did not take one event within %v", b.s.limits.Write)
 	}
 	return err
 }
 
+// writer is where a stream goes.
+type writer struct{ *http.ResponseController }
+
+func writerOf(ctx context.Context) writer {
+	c, _ := ctx.Value(controllerKey{}).(*http.ResponseController)
+	return writer{c}
+}
+
 // deadline is for what is written to the client.
-func (b *subscriber) deadline(t time.Time) {
-	if b.writer != nil {
-		b.writer.SetWriteDeadline(t)
+func (w writer) deadline(t time.Time) {
+	if w.ResponseController != nil {
+		w.SetWriteDeadline(t)
 	}
 }
 

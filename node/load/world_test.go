@@ -13,6 +13,7 @@ import (
 	"ios/chain"
 	"ios/chain/sig"
 	"ios/node/api"
+	"ios/node/epochs"
 	"ios/node/faucet"
 )
 
@@ -291,4 +292,8 @@ func (f *fakeShard) Outcome(_ context.Context, id chain.TxID, _ bool) (out api.O
 	defer f.w.mu.Unlock()
 	out.State = api.StateOf(f.done[id])
 	return out, nil
+}
+
+func (f *fakeShard) Epoch(context.Context, uint64) (*epochs.Record, error) {
+	return nil, chain.Rule(api.ErrNotYet, "there is one epoch")
 }

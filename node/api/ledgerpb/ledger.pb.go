@@ -1951,6 +1951,110 @@ func (x *Heartbeat) GetTime() int64 {
 	return 0
 }
 
+type EpochsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // the first epoch wanted, from 2
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EpochsRequest) Reset() {
+	*x = EpochsRequest{}
+	mi := &file_ledger_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EpochsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EpochsRequest) ProtoMessage() {}
+
+func (x *EpochsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EpochsRequest.ProtoReflect.Descriptor instead.
+func (*EpochsRequest) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *EpochsRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+type EpochsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Epoch         []byte                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"` // encoded record
+	Proof         []byte                 `protobuf:"bytes,3,opt,name=proof,proto3" json:"proof,omitempty"` // encoded outcome proof of the record
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EpochsResponse) Reset() {
+	*x = EpochsResponse{}
+	mi := &file_ledger_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EpochsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EpochsResponse) ProtoMessage() {}
+
+func (x *EpochsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EpochsResponse.ProtoReflect.Descriptor instead.
+func (*EpochsResponse) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *EpochsResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *EpochsResponse) GetEpoch() []byte {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (x *EpochsResponse) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 var File_ledger_proto protoreflect.FileDescriptor
 
 const file_ledger_proto_rawDesc = "" +
@@ -2104,7 +2208,13 @@ const file_ledger_proto_rawDesc = "" +
 	"\askipped\x18\t \x01(\fR\askipped\"7\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x12\n" +
-	"\x04time\x18\x02 \x01(\x03R\x04time*\x90\x01\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"#\n" +
+	"\rEpochsRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\"T\n" +
+	"\x0eEpochsResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x14\n" +
+	"\x05proof\x18\x03 \x01(\fR\x05proof*\x90\x01\n" +
 	"\x05State\x12\x11\n" +
 	"\rSTATE_UNKNOWN\x10\x00\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x01\x12\x11\n" +
@@ -2112,7 +2222,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x0eSTATE_ACCEPTED\x10\x03\x12\x12\n" +
 	"\x0eSTATE_REJECTED\x10\x04\x12\x13\n" +
 	"\x0fSTATE_COMMITTED\x10\x05\x12\x11\n" +
-	"\rSTATE_ABORTED\x10\x062\xf9\x03\n" +
+	"\rSTATE_ABORTED\x10\x062\xb4\x04\n" +
 	"\x06Ledger\x127\n" +
 	"\x06Submit\x12\x15.ios.v1.SubmitRequest\x1a\x16.ios.v1.SubmitResponse\x124\n" +
 	"\x05Carry\x12\x14.ios.v1.CarryRequest\x1a\x15.ios.v1.CarryResponse\x124\n" +
@@ -2122,7 +2232,8 @@ const file_ledger_proto_rawDesc = "" +
 	"\x02Tx\x12\x11.ios.v1.TxRequest\x1a\x12.ios.v1.TxResponse\x124\n" +
 	"\x05Block\x12\x14.ios.v1.BlockRequest\x1a\x15.ios.v1.BlockResponse\x127\n" +
 	"\x06Status\x12\x15.ios.v1.StatusRequest\x1a\x16.ios.v1.StatusResponse\x129\n" +
-	"\x06Events\x12\x15.ios.v1.EventsRequest\x1a\x16.ios.v1.EventsResponse0\x01B\x17Z\x15ios/node/api/ledgerpbb\x06proto3"
+	"\x06Events\x12\x15.ios.v1.EventsRequest\x1a\x16.ios.v1.EventsResponse0\x01\x129\n" +
+	"\x06Epochs\x12\x15.ios.v1.EpochsRequest\x1a\x16.ios.v1.EpochsResponse0\x01B\x17Z\x15ios/node/api/ledgerpbb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once
@@ -2137,7 +2248,7 @@ func file_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_ledger_proto_goTypes = []any{
 	(State)(0),              // 0: ios.v1.State
 	(*ErrorDetail)(nil),     // 1: ios.v1.ErrorDetail
@@ -2168,6 +2279,8 @@ var file_ledger_proto_goTypes = []any{
 	(*EventsResponse)(nil),  // 26: ios.v1.EventsResponse
 	(*BlockEvent)(nil),      // 27: ios.v1.BlockEvent
 	(*Heartbeat)(nil),       // 28: ios.v1.Heartbeat
+	(*EpochsRequest)(nil),   // 29: ios.v1.EpochsRequest
+	(*EpochsResponse)(nil),  // 30: ios.v1.EpochsResponse
 }
 var file_ledger_proto_depIdxs = []int32{
 	4,  // 0: ios.v1.SubmitResponse.refused:type_name -> ios.v1.Refusal
@@ -2189,17 +2302,19 @@ var file_ledger_proto_depIdxs = []int32{
 	16, // 16: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
 	18, // 17: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
 	25, // 18: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
-	3,  // 19: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
-	6,  // 20: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
-	8,  // 21: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
-	11, // 22: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
-	13, // 23: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
-	15, // 24: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
-	17, // 25: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
-	19, // 26: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
-	26, // 27: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
-	19, // [19:28] is the sub-list for method output_type
-	10, // [10:19] is the sub-list for method input_type
+	29, // 19: ios.v1.Ledger.Epochs:input_type -> ios.v1.EpochsRequest
+	3,  // 20: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
+	6,  // 21: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
+	8,  // 22: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
+	11, // 23: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
+	13, // 24: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
+	15, // 25: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
+	17, // 26: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
+	19, // 27: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
+	26, // 28: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
+	30, // 29: ios.v1.Ledger.Epochs:output_type -> ios.v1.EpochsResponse
+	20, // [20:30] is the sub-list for method output_type
+	10, // [10:20] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
 	10, // [10:10] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
@@ -2226,7 +2341,7 @@ func file_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_proto_rawDesc), len(file_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

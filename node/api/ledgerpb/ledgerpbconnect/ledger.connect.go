@@ -51,6 +51,8 @@ const (
 	LedgerStatusProcedure = "/ios.v1.Ledger/Status"
 	// LedgerEventsProcedure is the fully-qualified name of the Ledger's Events RPC.
 	LedgerEventsProcedure = "/ios.v1.Ledger/Events"
+	// LedgerEpochsProcedure is the fully-qualified name of the Ledger's Epochs RPC.
+	LedgerEpochsProcedure = "/ios.v1.Ledger/Epochs"
 )
 
 // LedgerClient is a client for the ios.v1.Ledger service.
@@ -79,6 +81,10 @@ type LedgerClient interface {
 	// silence. A reader that falls behind too far is cut off with the reason and
 	// may come back with the height that it has got to.
 	Events(context.Context, *ledgerpb.EventsRequest) (*connect.ServerStreamForClient[ledgerpb.EventsResponse], error)
+	// Epochs streams the records of the epochs from one on, and ends with that of
+	// the current one. Each is certified by the epoch before; the first epoch has no
+	// record, it follows from the genesis.
+	Epochs(context.Context, *ledgerpb.EpochsRequest) (*connect.ServerStreamForClient[ledgerpb.EpochsResponse], error)
 }
 
 // NewLedgerClient constructs a client for the ios.v1.Ledger service. By default, it uses the
@@ -146,6 +152,12 @@ func NewLedgerClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(ledgerMethods.ByName("Events")),
 			connect.WithClientOptions(opts...),
 		),
+		epochs: connect.NewClient[ledgerpb.EpochsRequest, ledgerpb.EpochsResponse](
+			httpClient,
+			baseURL+LedgerEpochsProcedure,
+			connect.WithSchema(ledgerMethods.ByName("Epochs")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -160,6 +172,7 @@ type ledgerClient struct {
 	block   *connect.Client[ledgerpb.BlockRequest, ledgerpb.BlockResponse]
 	status  *connect.Client[ledgerpb.StatusRequest, ledgerpb.StatusResponse]
 	events  *connect.Client[ledgerpb.EventsRequest, ledgerpb.EventsResponse]
+	epochs  *connect.Client[ledgerpb.EpochsRequest, ledgerpb.EpochsResponse]
 }
 
 // Submit calls ios.v1.Ledger.Submit.
@@ -239,6 +252,11 @@ func (c *ledgerClient) Events(ctx context.Context, req *ledgerpb.EventsRequest) 
 	return c.events.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// Epochs calls ios.v1.Ledger.Epochs.
+func (c *ledgerClient) Epochs(ctx context.Context, req *ledgerpb.EpochsRequest) (*connect.ServerStreamForClient[ledgerpb.EpochsResponse], error) {
+	return c.epochs.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // LedgerHandler is an implementation of the ios.v1.Ledger service.
 type LedgerHandler interface {
 	// Submit hands transactions over, each to a shard that it has an input in. It
@@ -265,6 +283,10 @@ type LedgerHandler interface {
 	// silence. A reader that falls behind too far is cut off with the reason and
 	// may come back with the height that it has got to.
 	Events(context.Context, *ledgerpb.EventsRequest, *connect.ServerStream[ledgerpb.EventsResponse]) error
+	// Epochs streams the records of the epochs from one on, and ends with that of
+	// the current one. Each is certified by the epoch before; the first epoch has no
+	// record, it follows from the genesis.
+	Epochs(context.Context, *ledgerpb.EpochsRequest, *connect.ServerStream[ledgerpb.EpochsResponse]) error
 }
 
 // NewLedgerHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -328,6 +350,12 @@ func NewLedgerHandler(svc LedgerHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(ledgerMethods.ByName("Events")),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerEpochsHandler := connect.NewServerStreamHandlerSimple(
+		LedgerEpochsProcedure,
+		svc.Epochs,
+		connect.WithSchema(ledgerMethods.ByName("Epochs")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/ios.v1.Ledger/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case LedgerSubmitProcedure:
@@ -348,6 +376,8 @@ func NewLedgerHandler(svc LedgerHandler, opts ...connect.HandlerOption) (string,
 			ledgerStatusHandler.ServeHTTP(w, r)
 		case LedgerEventsProcedure:
 			ledgerEventsHandler.ServeHTTP(w, r)
+		case LedgerEpochsProcedure:
+			ledgerEpochsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -391,4 +421,8 @@ func (UnimplementedLedgerHandler) Status(context.Context, *ledgerpb.StatusReques
 
 func (UnimplementedLedgerHandler) Events(context.Context, *ledgerpb.EventsRequest, *connect.ServerStream[ledgerpb.EventsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("ios.v1.Ledger.Events is not implemented"))
+}
+
+func (UnimplementedLedgerHandler) Epochs(context.Context, *ledgerpb.EpochsRequest, *connect.ServerStream[ledgerpb.EpochsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("ios.v1.Ledger.Epochs is not implemented"))
 }

@@ -1,0 +1,138 @@
+package node
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"ios/chain"
+	"ios/node/api"
+	"ios/node/epochs"
+	"ios/transepoch/identity"
+)
+
+// begin makes an epoch and tells all nodes that run. Who gets a seat in another
+// shard joins it.
+func (r *rig) begin(course identity.Course) *epochs.Record {
+	r.t.Helper()
+	rec := r.epochs.Next(course)
+	plan, err := r.epochs.Book.Plan(rec.Number)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for id, run := range r.nodes {
+		if run == nil {
+			continue
+		}
+		if err := run.node.NewEpoch(rec); err != nil {
+			r.t.Fatal(err)
+		}
+		if move, ok := plan.Joins(chain.ValidatorID(id)); ok {
+			if err := run.node.Join(r.t.Context(), move.Shard); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+	r.members = plan.New
+	return rec
+}
+
+// term is in which term a node has a shard.
+func (r *rig) term(id chain.ValidatorID, shard chain.ShardID) (term chain.Term) {
+	r.t.Helper()
+	m := r.nodes[id].node.member(shard)
+	if m == nil {
+		r.t.Fatalf("validator %d does not run shard %d", id, shard)
+	}
+	if err := m.ask(r.t.Context(), func() { term = m.core.Term() }); err != nil && !errors.Is(err, chain.ErrNotReady) {
+		r.t.Fatal(err)
+	}
+	return term
+}
+
+// moved waits until all members of all shards are in the last batch of the epoch.
+func (r *rig) moved() {
+	r.t.Helper()
+	plan, err := r.epochs.Book.Plan(r.epochs.Book.Current().Number)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for s, members := range plan.New {
+		shard := chain.ShardID(s)
+		want := chain.Term{Epoch: plan.Epoch, Batch: plan.Last(shard)}
+		for _, id := range members {
+			r.eventually("the last committee of the epoch", func() bool { return r.term(id, shard) == want })
+		}
+	}
+}
+
+// Two shards go through an epoch: some members change their shard while
+// transfers go on, certificates of both terms are believed, and all of it is
+// there after a restart.
+func TestShardsGoFromEpochToEpoch(t *testing.T) {
+	r := newRig(t, 2, 8)
+	own, coins := r.coins(0, 6), r.coins(1, 6)
+	across := func(i int) *chain.Tx {
+		t.Helper()
+		x := r.pay([]chain.Input{own[i], coins[i]}, 0, 1)
+		r.submit(r.at(0), x)
+		return x
+	}
+	done := func(x *chain.Tx) {
+		t.Helper()
+		for s := range r.members {
+			r.proven(r.becomes(r.at(chain.ShardID(s)), x.ID, api.StateCommitted), chain.ShardID(s), x.ID)
+		}
+	}
+	first := across(0)
+	done(first)
+	before := slices.Clone(r.members[0])
+	rec := r.begin(identity.Drawn)
+	if slices.Equal(before, r.members[0]) {
+		t.Fatal("nobody changes their shard; choose another seed")
+	}
+	during := across(1)
+	done(during)
+	r.moved()
+	after := across(2)
+	done(after)
+	st, err := r.at(1).Status(t.Context())
+	if err != nil || st.Epoch != 2 {
+		t.Error("the status is not of the second epoch:", st.Epoch, err)
+	}
+
+	n := r.at(0).node
+	if got, err := n.Epoch(t.Context(), 2); err != nil || string(got.Epoch) != string(rec.Epoch) {
+		t.Error("the record cannot be had:", err)
+	}
+	if _, err := n.Epoch(t.Context(), 3); !errors.Is(err, api.ErrNotYet) {
+		t.Error("an epoch to come:", err)
+	}
+	if err := n.NewEpoch(rec); err != nil {
+		t.Error("the same record once more:", err)
+	}
+	forged := *r.epochs.Next(identity.Void)
+	forged.Proof = rec.Proof
+	if err := n.NewEpoch(&forged); err == nil || n.net.book.Number() != 2 {
+		t.Error("a record with another's proof:", err)
+	}
+
+	for i := range r.nodes {
+		r.stop(chain.ValidatorID(i))
+	}
+	for i := range r.nodes {
+		r.start(chain.ValidatorID(i))
+	}
+	for s, members := range r.members {
+		for _, id := range members {
+			r.eventually("ready", func() bool { return r.nodes[id].node.member(chain.ShardID(s)).ready() == "" })
+		}
+	}
+	for _, x := range []*chain.Tx{first, during, after} {
+		done(x)
+	}
+	done(across(3))
+	if sum, _, _ := r.supply(); sum != r.genesis.Supply()-r.genesis.Staked() {
+		t.Error("the shards account for", sum)
+	}
+}
