@@ -146,6 +146,7 @@ func CheckChoice(cfg *Config, raw []byte, self chain.ValidatorID) (*Choice, erro
 
 // own is what a server knows of the chosen dealings to its group.
 type own struct {
+	layout   *layout // whose receivers the parsed dealings are to
 	dealings []*Dealing
 	parsed   []*pvss.Parsed // nil for those that count as zero
 	faults   []error
@@ -196,7 +197,7 @@ func (r *run) examine(raw []byte, self chain.ValidatorID) (*Choice, *own, error)
 // judge decides which of a list of dealings count. An error is about the
 // configuration, not about them.
 func (l *layout) judge(list []*Dealing) (*own, error) {
-	o := &own{dealings: list, parsed: make([]*pvss.Parsed, len(list)), faults: make([]error, len(list))}
+	o := &own{layout: l, dealings: list, parsed: make([]*pvss.Parsed, len(list)), faults: make([]error, len(list))}
 	var batch pvss.Batch
 	var at []int
 	for i, d := range list {

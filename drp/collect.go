@@ -67,6 +67,13 @@ func (c *collect) put(i int, raw pvss.Decryption) {
 // askShares asks whoever has not answered in the groups that something depends on.
 func (s *Machine) askShares() {
 	c := s.collect
+	if c.retry.asked > 0 && c.overdue(s) && c.unsure > 0 {
+		// While one group has too few shares those of the others wait. Wrong ones
+		// among them must not hide for ever that another withholds, too.
+		if err := s.verifyShares(); err != nil {
+			s.deliver(Refused{err})
+		}
+	}
 	var absent []sm.NodeID
 	for g, members := range c.layout.groups {
 		if len(c.parsed[g]) == 0 || c.settled(g) {
@@ -88,6 +95,11 @@ func (s *Machine) askShares() {
 	}
 }
 
+// overdue reports whether the deadline has passed.
+func (c *collect) overdue(s *Machine) bool {
+	return s.now.Sub(c.retry.began) >= s.run.cfg.deadline()
+}
+
 // settled reports whether the group has opened enough, all checked.
 func (c *collect) settled(g int) bool {
 	n := 0
@@ -103,7 +115,7 @@ func (c *collect) settled(g int) bool {
 func (s *Machine) collected() Progress {
 	c := s.collect
 	p := Progress{Phase: Collecting, View: c.layout.view, Asked: c.retry.asked, Done: c.result != nil}
-	p.Overdue = s.now.Sub(c.retry.began) >= s.run.cfg.deadline()
+	p.Overdue = c.overdue(s)
 	for g, members := range c.layout.groups {
 		if len(c.parsed[g]) == 0 {
 			continue

@@ -49,7 +49,7 @@ func (s *Machine) adopt(m *memo, signOff []byte) error {
 func (s *Machine) settle(m *memo, signOff []byte) error {
 	d := &decided{choice: m.choice, hash: m.hash, signOff: signOff}
 	if of := m.own.valid(); len(of) > 0 {
-		l := s.run.layout(m.choice.View)
+		l := m.own.layout // the run may have forgotten it and made another since
 		st := l.seats[s.self]
 		r, err := l.of(st.group)
 		if err != nil {

@@ -113,6 +113,22 @@ func TestSignersHoldTheChoice(t *testing.T) {
 	}
 }
 
+// A choice that was examined long before it is decided, many views ago, is adopted
+// like any other.
+func TestDecidedManyViewsLater(t *testing.T) {
+	cfg, keys := newConfig(7, 7, 2)
+	tr := transcriptOf(cfg, keys, 0)
+	m := must(NewServer(cfg, keys[1], nil))
+	m.Step(now0, Examine{tr.Choice.Raw})
+	for view := range uint64(2 * keptViews) {
+		m.Step(now0, Begin{view + 1})
+	}
+	m.Step(now0, Decided{tr.Choice.Raw, tr.SignOff})
+	if m.decided == nil || m.decided.shares == nil {
+		t.Error("the server does not open its shares")
+	}
+}
+
 // A server that shows different dealings to two leaders is found out by those who
 // see both choices, once.
 func TestEquivocationAcrossLeaders(t *testing.T) {

@@ -184,6 +184,39 @@ func TestAGroupThatWithholdsIsNamed(t *testing.T) {
 	}
 }
 
+// Two groups withhold, one in silence and one by wrong shares, which nobody has
+// checked while the first has too few: both are named.
+func TestWrongSharesDoNotHideAGroup(t *testing.T) {
+	w := newWorld(t, 24, 8, 3, calm)
+	groups := Groups(w.cfg, 0)
+	w.begin(0)
+	w.lead(w.cfg.find(groups[1][0]))
+	w.untilDecided()
+	n := 8 - pvss.Threshold(8) + 1
+	for _, id := range groups[1][:n] {
+		w.net.FilterOut(id, func(time.Time, sm.NodeID, sm.Message) []sim.Parcel { return nil })
+	}
+	for _, id := range groups[2][:n] {
+		w.net.FilterOut(id, func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+			if o, ok := msg.(*Open); ok {
+				wrong := *o
+				wrong.Shares = slices.Clone(o.Shares)
+				wrong.Shares[len(wrong.Shares)-32] ^= 1
+				msg = &wrong
+			}
+			return sim.Pass(to, msg)
+		})
+	}
+	collector := w.cfg.find(groups[0][3])
+	w.collect(collector)
+	w.until("both groups are named", time.Minute, func() bool {
+		p := w.progress[idOf(collector)]
+		void := Void(w.cfg, &p)
+		return len(void) == 2 && slices.Equal(void[0].Silent, groups[1][:n]) && slices.Equal(void[1].Silent, groups[2][:n])
+	})
+	w.noRefusals()
+}
+
 // With too few dealers in one group there is no proposal, and they are named.
 func TestTooFewDealersAreNamed(t *testing.T) {
 	w := newWorld(t, 24, 8, 4, calm)
