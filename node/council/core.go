@@ -138,8 +138,9 @@ func (c *Core) start() {
 	if n := len(c.epochs); n > 0 {
 		c.epochs = append([]NewEpoch(nil), c.epochs[n-1])
 	}
-	if c.began.IsZero() {
+	if c.began.IsZero() || c.began.After(c.now) {
 		c.began = c.now
+		c.emit(sm.Persist{Kind: RecordBegan, Data: be.AppendUint64(nil, uint64(c.began.UnixNano()))})
 	}
 	if c.log.epoch == c.coming() {
 		c.gate.own = c.log.endorsed

@@ -190,9 +190,12 @@ func TestASeedByNobodysLeader(t *testing.T) {
 	w.hostile[0] = true
 	w.net.FilterOut(0, drop(func(_ sm.NodeID, msg sm.Message) bool { return msg.(*Envelope).Protocol == protoLottery }))
 	w.impose(0)
-	w.eventually("seeds", func() bool { return len(w.core(3).gate.seeds) > 0 || w.epoch() > 1 }, time.Minute)
+	w.eventually("its seed", func() bool { return len(w.core(3).gate.seeds) > 0 }, time.Minute)
 	w.toEpoch(2, time.Minute)
 	w.drawn()
+	if w.seeders[0] == 0 {
+		t.Error("its seed is the first")
+	}
 }
 
 // A leader that shows its ticket to some members only, and its seed to all, with

@@ -1,6 +1,8 @@
 package council
 
 import (
+	"time"
+
 	"ios/chain"
 	"ios/pob/byzcoin"
 	"ios/transepoch/identity"
@@ -31,7 +33,7 @@ func (l ledger) Finalize(b *chain.Block) {
 	if r.Epoch == nil {
 		return
 	}
-	l.sign = nil
+	l.sign, l.began = nil, time.Time{}
 	if proof, ok := r.Proof(b, r.Epoch.Hash()); ok {
 		l.epochs = append(l.epochs, NewEpoch{Epoch: r.Epoch, Record: r.Epoch.AppendTo(nil), Proof: proof})
 	}

@@ -17,6 +17,9 @@ const (
 	RecordBeacon uint8 = 17
 	// RecordEndorsed is a seed for an epoch that we stand for.
 	RecordEndorsed uint8 = 18
+	// RecordBegan is when we take the current epoch to have begun, if that does not
+	// follow from when its record became final.
+	RecordBegan uint8 = 19
 )
 
 // beaconLog are the records for the coming epoch, besides those of the agreement.
@@ -77,6 +80,8 @@ func (c *Core) restored(records iter.Seq[sm.Persist]) iter.Seq[sm.Persist] {
 				if r := chain.NewReader(p.Data); len(p.Data) >= 9 {
 					c.log.add(r.U64(), sm.Persist{Kind: r.U8(), Data: r.Rest()})
 				}
+			case RecordBegan:
+				c.began = time.Unix(0, int64(chain.NewReader(p.Data).U64()))
 			case RecordEndorsed:
 				r := chain.NewReader(p.Data)
 				if epoch, refs := r.U64(), r.Refs(); r.Close() == nil {

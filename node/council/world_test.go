@@ -98,7 +98,8 @@ type world struct {
 	answers  map[any]Answer
 	accused  []Misbehaviour
 	faulty   []byzcoin.Misbehaviour
-	seeds    int // that were ordered
+	seeders  []chain.ValidatorID // whose seeds were ordered
+	ops      map[identity.Kind]int
 	heights  []uint64
 	chaotic  bool
 	fromSnap int // restarts with a snapshot
@@ -116,7 +117,7 @@ func newWorld(t testing.TB, p plan) *world {
 	w := &world{
 		t: t, plan: p, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID][]memory{},
 		blocks: map[uint64]chain.Hash{}, bodies: map[chain.Hash]*chain.Body{}, hashes: map[uint64]chain.Hash{},
-		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{},
+		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{},
 	}
 	shards := max(p.shards, 1)
 	w.heights = make([]uint64, shards)
@@ -165,6 +166,9 @@ func (w *world) config(id sm.NodeID) Config {
 
 func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Machine, []sm.Effect) {
 	w.lives[id]++
+	if !w.hostile[id] {
+		w.recorded(id, records)
+	}
 	total := len(records)
 	var state *identity.State
 	var saved []byte
@@ -327,17 +331,37 @@ func (w *world) decided(id sm.NodeID, d Decided) {
 			return
 		}
 		for _, op := range p.Ops {
-			w.noteOp(op, d.Report)
+			w.noteOp(op, b.Author)
+		}
+	}
+}
+
+// recorded takes note of blocks that became final just before a crash.
+func (w *world) recorded(id sm.NodeID, records []sm.Persist) {
+	stored := map[chain.Hash]*chain.Body{}
+	for _, p := range records {
+		switch p.Kind {
+		case byzcoin.RecordBody, byzcoin.RecordPulled:
+			b := must(chain.DecodeBody(p.Data))
+			stored[b.Hash] = b
+		case byzcoin.RecordFinal:
+			b := must(chain.DecodeBlock(p.Data))
+			d := Decided{Block: b}
+			for _, ref := range b.Refs {
+				d.Bodies = append(d.Bodies, stored[ref.Hash])
+			}
+			w.decided(id, d)
 		}
 	}
 }
 
 // noteOp has a transcript verified by a client, who needs nothing but the book and
 // the seed's choice.
-func (w *world) noteOp(op identity.Op, r *identity.Report) {
+func (w *world) noteOp(op identity.Op, author chain.ValidatorID) {
+	w.ops[op.Kind()]++
 	switch op := op.(type) {
 	case *identity.Seed:
-		w.seeds++
+		w.seeders = append(w.seeders, author)
 		if w.choice == nil {
 			w.choice = bytes.Clone(op.Choice)
 		}
