@@ -159,7 +159,6 @@ func (x *execution) shards(rec *Epoch) {
 		rec.Shards = append(rec.Shards, s)
 	}
 	slices.Sort(rec.Held)
-	rec.Held = slices.Compact(rec.Held)
 }
 
 // draw makes the record one that swaps validators, and tells the registry. If

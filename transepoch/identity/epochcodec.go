@@ -68,7 +68,7 @@ func DecodeEpoch(raw []byte) (*Epoch, error) {
 	for i := range e.Stalled {
 		e.Stalled[i] = r.U64()
 	}
-	e.Held = readIDs(r)
+	e.Held = readHeld(r)
 	e.SwapPermille, e.BatchSize = int(r.U16()), int(r.U16())
 	e.Shards = make([]ShardState, r.Count(chain.MaxShards, 8+12+8+32))
 	for i := range e.Shards {
@@ -110,6 +110,20 @@ func readMembers(r *chain.Reader) []Member {
 		}
 	}
 	return list
+}
+
+// readHeld reads a list with everybody once for each stalled shard. The check of
+// the plan's input bounds how often, and wants it in order.
+func readHeld(r *chain.Reader) []chain.ValidatorID {
+	n := r.Count(2*chain.MaxValidators, 2)
+	if n == 0 {
+		return nil
+	}
+	ids := make([]chain.ValidatorID, n)
+	for i := range ids {
+		ids[i] = chain.ValidatorID(r.U16())
+	}
+	return ids
 }
 
 func (p *Point) appendTo(dst []byte) []byte {

@@ -105,18 +105,18 @@ func (x *execution) apply(op Op, author chain.ValidatorID) Reason {
 }
 
 func (x *execution) applyJoin(op *Join) Reason {
-	v := &op.Validator
+	v, join := &op.Validator, tagged(tagRegister, op.SignedBytes(x.cur.rec.Chain))
 	switch {
 	case v.Stake < x.book.genesis.Policy.MinStake:
 		return ReasonStake
 	case len(x.l.entries) >= chain.MaxValidators:
 		return ReasonFull
-	case x.l.clash(v, chain.MaxValidators):
+	case x.l.joined(join) || x.l.clash(v, chain.MaxValidators):
 		return ReasonClash
 	case v.Stake > 0 && !x.l.spendCredit(addressOf(&op.Payer), v.Stake):
 		return ReasonCredit
 	}
-	e := &entry{id: chain.ValidatorID(len(x.l.entries)), now: *v, wants: true}
+	e := &entry{id: chain.ValidatorID(len(x.l.entries)), now: *v, join: join, wants: true}
 	x.l.ask(e)
 	x.l.entries = append(x.l.entries, e)
 	return Done

@@ -92,10 +92,12 @@ func (x *execution) choose(f *frozen) {
 		}
 		slices.Sort(*to)
 	}
-	large := func(size int) bool { return size >= least }
+	// Fewer validators can be fewer groups, which are larger.
+	chooses := func(size int) bool { return choiceSize(size, p.GroupSize) <= maxChoice }
+	large := func(size int) bool { return size >= least && chooses(size) }
 	take(leave, &f.left, -1, large)
 	take(shed, &f.shed, -1, large)
-	take(join, &f.joined, 1, func(size int) bool { return choiceSize(size, p.GroupSize) <= maxChoice })
+	take(join, &f.joined, 1, chooses)
 	out := func(id chain.ValidatorID) bool {
 		return slices.Contains(f.left, id) || slices.Contains(f.shed, id)
 	}

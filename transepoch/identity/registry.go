@@ -14,6 +14,7 @@ type entry struct {
 	now  chain.Validator  // as it counts in the current epoch, or will
 	next *chain.Validator // what it rotates to; nil for nothing
 	seq  uint64           // orders that it gave
+	join chain.Hash       // of the Join that registered it; zero for the genesis
 
 	in    bool // of the frozen set
 	wants bool // to be of it
@@ -74,14 +75,24 @@ func (l *ledger) ask(e *entry) {
 	e.asked = l.asked
 }
 
-// clash is what v shares with a registered validator other than self.
+// clash reports whether v shares something with a registered validator other than
+// self: with what it is, asks to become, or will be by the seed. The last may be
+// neither of the others, if it asked for something else since.
 func (l *ledger) clash(v *chain.Validator, self chain.ValidatorID) bool {
 	for _, e := range l.entries {
 		if e.id != self && (overlap(&e.now, v) || e.next != nil && overlap(e.next, v)) {
 			return true
 		}
 	}
-	return false
+	return l.seed != nil && slices.ContainsFunc(l.seed.frozen.rotated, func(t rotation) bool {
+		return t.id != self && overlap(t.to, v)
+	})
+}
+
+// joined reports whether a Join has registered somebody before. It may be shown
+// again by anybody, and what it registers may be free again after a Rotate.
+func (l *ledger) joined(join chain.Hash) bool {
+	return slices.ContainsFunc(l.entries, func(e *entry) bool { return e.join == join })
 }
 
 // overlap reports whether a claim of one is a claim of the other, see

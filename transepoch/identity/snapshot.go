@@ -177,6 +177,7 @@ func (e *entry) appendTo(dst []byte) []byte {
 		dst = e.next.AppendTo(dst)
 	}
 	dst = be.AppendUint64(dst, e.seq)
+	dst = append(dst, e.join[:]...)
 	for _, flag := range []bool{e.in, e.wants, e.leave, e.gone, e.alive} {
 		dst = appendBool(dst, flag)
 	}
@@ -191,7 +192,7 @@ func readEntry(r *chain.Reader, id chain.ValidatorID) *entry {
 		v := r.Validator()
 		e.next = &v
 	}
-	e.seq = r.U64()
+	e.seq, e.join = r.U64(), r.Hash()
 	for _, to := range []*bool{&e.in, &e.wants, &e.leave, &e.gone, &e.alive} {
 		*to = readBool(r)
 	}
