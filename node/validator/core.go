@@ -79,8 +79,13 @@ type Core struct {
 	// What the terms before have left.
 	owed  []owedTx
 	debts []*debt
-	seen  map[chain.TxID]struct{} // in blocks that were restored, until the start
-	todo  []sm.Event              // for the agreement, when this step's effects are out
+	// What we hand over without a seat, and get from who has none.
+	handAt  time.Time
+	handTo  int
+	handed  map[chain.Hash]time.Time
+	doubted map[chain.TxID]time.Time
+	seen    map[chain.TxID]struct{} // in blocks that were restored, until the start
+	todo    []sm.Event              // for the agreement, when this step's effects are out
 
 	now time.Time
 	out []sm.Effect
@@ -165,7 +170,8 @@ func New(cfg Config, records iter.Seq[sm.Persist]) (*Core, error) {
 	c := &Core{
 		cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits), checks: make(map[chain.Hash]byzcoin.Check),
 		terms: make(map[chain.ShardID]chain.Term), heard: make(map[chain.ValidatorID]time.Time),
-		seen: make(map[chain.TxID]struct{}),
+		seen: make(map[chain.TxID]struct{}), handed: make(map[chain.Hash]time.Time),
+		doubted: make(map[chain.TxID]time.Time),
 	}
 	cfg.Agreement.App = ledger{c}
 	c.succession.state = transepoch.State{Chain: cfg.Params.ChainID, Shard: c.state.Shard(), Epoch: cfg.Term.Epoch, Batch: cfg.Term.Batch}
@@ -251,6 +257,7 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 	c.inOffice()
 	c.vet()
 	c.repay()
+	c.handOver()
 	c.author()
 	c.tellReady()
 	c.authorTurn()
@@ -350,6 +357,10 @@ func (c *Core) receive(ev sm.Receive) {
 	case protoTransition:
 		if r, ok := e.Msg.(*transepoch.Ready); ok {
 			c.onReady(ev.From, r)
+		}
+	case protoHandover:
+		if b, ok := e.Msg.(*Handover); ok {
+			c.onHandover(ev.From, b)
 		}
 	default:
 		c.stepAgreement(inner)

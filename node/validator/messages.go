@@ -13,6 +13,7 @@ const (
 	protoAgreement  byte = 1
 	protoRelay      byte = 2
 	protoTransition byte = 3
+	protoHandover   byte = 4
 )
 
 // Envelope is what travels between validators: a message of one of the
@@ -48,6 +49,10 @@ func Decode(p *chain.Params, payload []byte) (*Envelope, error) {
 		msg, err = atomix.DecodeMessage(p, payload[1:])
 	case protoTransition:
 		msg, err = transepoch.DecodeReady(payload[1:])
+	case protoHandover:
+		var b *chain.Body
+		b, err = chain.DecodeBody(payload[1:])
+		msg = &Handover{b}
 	default:
 		err = chain.Rule(chain.ErrEncoding, "a message of unknown protocol %d", payload[0])
 	}

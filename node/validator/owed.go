@@ -20,7 +20,7 @@ import (
 // debt is the transactions of a term that are in none of these yet.
 type debt struct {
 	from chain.Term
-	left map[chain.TxID]struct{}
+	left map[chain.TxID]*chain.Body
 }
 
 // owedTx is a transaction of another member, or of ours when we have lost our
@@ -36,7 +36,7 @@ type Lapsed struct{ IDs []chain.TxID }
 
 // succeeded takes up what the last term has left.
 func (c *Core) succeeded(v byzcoin.Succeeded) {
-	d := &debt{v.From, make(map[chain.TxID]struct{})}
+	d := &debt{v.From, make(map[chain.TxID]*chain.Body)}
 	for _, b := range v.Unfinished {
 		pl, ok := b.Content.(*chain.Payload)
 		if !ok {
@@ -49,7 +49,7 @@ func (c *Core) succeeded(v byzcoin.Succeeded) {
 		for i := range pl.Txs {
 			if _, done := c.seen[pl.Txs[i].ID]; !done {
 				txs = append(txs, pl.Txs[i])
-				d.left[pl.Txs[i].ID] = struct{}{}
+				d.left[pl.Txs[i].ID] = b
 			}
 		}
 		if b.Author == c.cfg.Self {

@@ -53,6 +53,7 @@ func (c *Core) turned(t *turned) {
 	c.turns, c.vetted, c.unready = nil, nil, nil
 	clear(c.checks)
 	clear(c.heard)
+	c.handedIn()
 	c.proposal = nil
 	switch plan := c.plan(t.state.Epoch); {
 	case c.progress == nil:

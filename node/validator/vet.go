@@ -27,6 +27,9 @@ func (c *Core) onCheck(e byzcoin.Check) { c.checks[e.Body.Hash] = e }
 
 // checked reports whether the agreement may have the result of a check now.
 func (c *Core) checked(ev byzcoin.Checked) (byzcoin.Checked, bool) {
+	if c.handedOver(ev) {
+		return ev, false
+	}
 	e, ok := c.checks[ev.Hash]
 	if !ok {
 		return ev, true

@@ -21,7 +21,7 @@ type call struct {
 // submit is the API's Submit. done gets a refusal or nil for each transaction;
 // it is never called if the validator is lost in between. An error says that
 // nothing was taken.
-func (n *Net) submit(m *member, raw []byte, done func([]error)) error {
+func (n *Net) submit(m *post, raw []byte, done func([]error)) error {
 	if !n.sim.Up(m.id) {
 		return errNoAnswer
 	}
@@ -34,7 +34,7 @@ func (n *Net) submit(m *member, raw []byte, done func([]error)) error {
 	}
 	c := &call{txs: txs, errs: make([]error, len(txs)), done: done}
 	for i := range txs {
-		if c.errs[i] = n.checkTx(m.shard, &txs[i]); c.errs[i] == nil {
+		if c.errs[i] = n.checkTx(m, &txs[i]); c.errs[i] == nil {
 			c.good = append(c.good, i)
 		}
 	}
@@ -49,24 +49,24 @@ func (n *Net) submit(m *member, raw []byte, done func([]error)) error {
 	life := m.life
 	n.sim.After(n.below(8*time.Millisecond), func() {
 		if n.sim.Up(m.id) && m.life == life {
-			n.sim.Do(m.id, validator.Events{validator.Submit{Txs: good, Tag: c}})
+			n.sim.Do(m.id, to{m.shard, validator.Events{validator.Submit{Txs: good, Tag: c}}})
 		}
 	})
 	return nil
 }
 
-func (n *Net) checkTx(shard chain.ShardID, t *chain.Tx) error {
-	if err := n.params.CheckTx(t, epoch); err != nil {
+func (n *Net) checkTx(p *post, t *chain.Tx) error {
+	if err := n.params.CheckTx(t, p.core.Term().Epoch); err != nil {
 		return err
 	}
-	if in := n.params.InputShards(t); !in.Has(shard) {
-		return chain.Rule(chain.ErrWrongShard, "no input is in shard %d", shard)
+	if in := n.params.InputShards(t); !in.Has(p.shard) {
+		return chain.Rule(chain.ErrWrongShard, "no input is in shard %d", p.shard)
 	}
 	return n.checkWitnesses([]*chain.Tx{t})
 }
 
 // answered is what node.submitting makes of the machine's answer.
-func (c *call) answered(n *Net, m *member, refusals []validator.Refusal) {
+func (c *call) answered(n *Net, m *post, refusals []validator.Refusal) {
 	d := n.logOf(m)
 	for _, r := range refusals {
 		i := c.good[r.Index]
@@ -111,7 +111,7 @@ func (c *call) end(n *Net) {
 }
 
 // outcome is the API's Outcome.
-func (n *Net) outcome(m *member, id chain.TxID) (claim atomix.Claim, reason string, proof *chain.OutcomeProof, err error) {
+func (n *Net) outcome(m *post, id chain.TxID) (claim atomix.Claim, reason string, proof *chain.OutcomeProof, err error) {
 	d := n.logOf(m)
 	heights := d.ids[id]
 	if st, cross := m.core.State().Status(id); cross {
@@ -139,7 +139,7 @@ func (n *Net) outcome(m *member, id chain.TxID) (claim atomix.Claim, reason stri
 }
 
 // bundle is the API's Bundle.
-func (n *Net) bundle(m *member, id chain.TxID, dest chain.ShardID) (*chain.Bundle, error) {
+func (n *Net) bundle(m *post, id chain.TxID, dest chain.ShardID) (*chain.Bundle, error) {
 	st, cross := m.core.State().Status(id)
 	if !cross {
 		return nil, errNoAnswer
@@ -159,7 +159,7 @@ func (n *Net) bundle(m *member, id chain.TxID, dest chain.ShardID) (*chain.Bundl
 }
 
 // carry is the API's Carry.
-func (n *Net) carry(m *member, b *chain.Bundle) error {
+func (n *Net) carry(m *post, b *chain.Bundle) error {
 	if !m.ready {
 		return chain.Rule(chain.ErrNotReady, "validator %d is not in step with its committee", m.id)
 	}
@@ -167,9 +167,9 @@ func (n *Net) carry(m *member, b *chain.Bundle) error {
 	if err != nil {
 		return err
 	}
-	if err := n.checkBundle(m.shard, copied); err != nil {
+	if err := n.checkBundle(archive{n, m.member}, m.shard, copied); err != nil {
 		return err
 	}
-	n.later(m, n.below(5*time.Millisecond), func() { n.sim.Do(m.id, atomix.CarryIn{Bundle: copied}) })
+	n.later(m, n.below(5*time.Millisecond), func() { n.sim.Do(m.id, to{m.shard, atomix.CarryIn{Bundle: copied}}) })
 	return nil
 }

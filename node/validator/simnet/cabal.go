@@ -15,9 +15,9 @@ import (
 type cabal struct {
 	*Net
 	shard   chain.ShardID
-	members []*member
-	view    uint64  // the highest that anybody installed
-	zeal    float64 // with which they show what they put together
+	view    uint64     // the highest that anybody installed
+	viewOf  chain.Term // in the term
+	zeal    float64    // with which they show what they put together
 	bodies  map[chain.Hash]*chain.Body
 	blocks  map[chain.Hash]*byzcoin.Proposal
 	ballots map[ballot]*cosi.Collector
@@ -41,12 +41,47 @@ func (c *cabal) init() {
 func (c *cabal) leader() chain.ValidatorID { return c.leaderAt(c.view) }
 
 func (c *cabal) leaderAt(view uint64) chain.ValidatorID {
-	ids := c.seats[c.shard]
-	return ids[view%uint64(len(ids))]
+	return c.Net.leaderAt(c.current(c.shard), view)
 }
 
-// saw notes a proposal.
-func (c *cabal) saw(p *byzcoin.Proposal) {
+// leaderAt is who leads a view of a committee.
+func (n *Net) leaderAt(b *chain.Committee, view uint64) chain.ValidatorID {
+	s := uint64(len(b.Members))
+	return b.Members[(view%s+uint64(n.judge.chains[b.Shard].leads[b.Term]))%s]
+}
+
+func (c *cabal) term() chain.Term { return c.judge.chains[c.shard].term() }
+
+// hostile are its members in a committee.
+func (c *cabal) hostile(term chain.Term) (list []*member) {
+	for _, id := range c.board(c.shard, term).Members {
+		if m := c.members[id]; m.hostil != nil {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// place is the seat of a validator, or its number if it has none.
+func (c *cabal) place(id chain.ValidatorID) int {
+	if seat := c.current(c.shard).Seat(id); seat >= 0 {
+		return seat
+	}
+	return int(id)
+}
+
+// saw notes a view.
+func (c *cabal) saw(term chain.Term, view uint64) {
+	switch term.Compare(c.viewOf) {
+	case 1:
+		c.viewOf, c.view = term, view
+	case 0:
+		c.view = max(c.view, view)
+	}
+}
+
+// knows notes a proposal.
+func (c *cabal) knows(p *byzcoin.Proposal) {
 	if len(c.blocks) > 64 {
 		clear(c.blocks)
 		clear(c.ballots)
@@ -63,13 +98,13 @@ func (c *cabal) twin(m *member, p *byzcoin.Proposal) *byzcoin.Proposal {
 	if t, ok := c.twins[hash]; ok {
 		return t
 	}
-	c.saw(p)
+	c.knows(p)
 	t := c.makeTwin(m, p)
 	c.twins[hash] = t
 	if t != nil {
 		c.stats.Twins++
 		c.sides[hash], c.sides[t.Header.Hash()] = 0, 1
-		c.saw(t)
+		c.knows(t)
 	}
 	return t
 }
@@ -90,8 +125,10 @@ func (c *cabal) makeTwin(m *member, p *byzcoin.Proposal) *byzcoin.Proposal {
 	for i, r := range refs {
 		b := c.bodies[r.Hash]
 		if b == nil {
-			if raw := c.logOf(m).bodies[r]; raw != nil {
-				b, _ = chain.DecodeBody(raw)
+			if q := m.post(c.shard); q != nil {
+				if raw := c.logOf(q).bodies[bodyAt{p.Header.Term(), r}]; raw != nil {
+					b, _ = chain.DecodeBody(raw)
+				}
 			}
 		}
 		if b == nil {
@@ -113,7 +150,12 @@ func (c *cabal) makeTwin(m *member, p *byzcoin.Proposal) *byzcoin.Proposal {
 // the certificate when that is a quorum.
 func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 	p := c.blocks[s.Block]
-	if p == nil || int(from) >= len(c.Net.members) || c.Net.members[from].shard != c.shard {
+	if p == nil || p.Header.Shard != c.shard {
+		return
+	}
+	b := c.board(c.shard, p.Header.Term())
+	seat, members := b.Seat(from), c.hostile(b.Term)
+	if seat < 0 || len(members) == 0 {
 		return
 	}
 	h := &p.Header
@@ -121,25 +163,24 @@ func (c *cabal) share(from chain.ValidatorID, s *byzcoin.Share) {
 	box := c.ballots[key]
 	if box == nil {
 		msg := chain.VoteBytes(h, s.Block, s.View, s.Phase)
-		box = cosi.NewCollector(c.boards[c.shard], msg)
+		box = cosi.NewCollector(b.Cosi, msg)
 		c.ballots[key] = box
-		for _, m := range c.members {
+		for _, m := range members {
 			if sig, err := c.scheme.Sign(m.secret, msg); err == nil {
-				_ = box.AddShare(m.seat, sig)
+				_ = box.AddShare(b.Seat(m.id), sig)
 			}
 		}
 	}
-	_ = box.Add(c.Net.members[from].seat, s.Votes)
+	_ = box.Add(seat, s.Votes)
 	cert, _, err := box.Certificate()
 	if err != nil {
 		return
 	}
 	known := &byzcoin.Certified{Height: h.Height, Block: s.Block, Cert: chain.Certificate{View: s.View, Phase: s.Phase, Certificate: cert}}
 	c.stats.Plots++
-	by := c.members[0].id
-	for _, to := range c.seats[c.shard] {
+	for _, to := range b.Members {
 		if c.shows(s.Block, to) && c.chance(c.zeal) {
-			c.sim.Inject(by, to, validator.Agreement(term, known))
+			c.sim.Inject(members[0].id, to, &mail{c.shard, validator.Agreement(b.Term, known)})
 		}
 	}
 }
@@ -154,12 +195,11 @@ func (c *cabal) shows(block chain.Hash, to chain.ValidatorID) bool {
 // half is the half of the committee that a member is in. After a restart it is
 // shown the other block: perhaps it has forgotten the first.
 func (c *cabal) half(id chain.ValidatorID) int {
-	m := c.Net.members[id]
-	return (m.seat + m.life) % 2
+	return (c.place(id) + c.members[id].life) % 2
 }
 
 // strip is a member's wish for a view that hides what it has prepared.
-func (c *cabal) strip(m *member, change byzcoin.SignedChange) byzcoin.SignedChange {
+func (c *cabal) strip(m *member, term chain.Term, change byzcoin.SignedChange) byzcoin.SignedChange {
 	change.Prepared = nil
 	if c.chance(0.3) {
 		change.Final = nil
@@ -168,8 +208,8 @@ func (c *cabal) strip(m *member, change byzcoin.SignedChange) byzcoin.SignedChan
 	signed := raw[1 : len(raw)-64-4] // between the kind, and signature and an empty list
 	msg := append([]byte("ios/byzcoin/view-change/v1"), c.params.ChainID[:]...)
 	msg = binary.BigEndian.AppendUint16(msg, uint16(c.shard))
-	msg = binary.BigEndian.AppendUint64(msg, epoch)
-	msg = binary.BigEndian.AppendUint32(msg, 0)
+	msg = binary.BigEndian.AppendUint64(msg, term.Epoch)
+	msg = binary.BigEndian.AppendUint32(msg, term.Batch)
 	change.Signature = m.key.Sign(append(msg, signed...))
 	return change
 }
@@ -177,15 +217,16 @@ func (c *cabal) strip(m *member, change byzcoin.SignedChange) byzcoin.SignedChan
 // forge makes up a proof for another shard that this one accepted a payment to
 // nobody in particular: under a certificate of the traitors alone, or under one
 // of a final block that shows something else.
-func (c *cabal) forge(m *member) (*chain.Bundle, chain.ShardID) {
-	dest := chain.ShardID((int(c.shard) + 1) % len(c.seats))
+func (c *cabal) forge(m *post) (*chain.Bundle, chain.ShardID) {
+	dest := chain.ShardID((int(c.shard) + 1) % len(c.plan.Sizes))
 	f := &c.judge.chains[c.shard]
-	h := chain.Header{Chain: c.params.ChainID, Shard: c.shard, Epoch: epoch, Height: uint64(len(f.hashes) + 1), Parent: c.params.ChainID}
+	b, term := c.current(c.shard), c.term()
+	h := chain.Header{Chain: c.params.ChainID, Shard: c.shard, Epoch: term.Epoch, Batch: term.Batch, Height: uint64(len(f.hashes) + 1), Parent: c.params.ChainID}
 	owner := c.wallets[c.shard][c.intn(walletsPerShard)]
 	thief := c.wallets[dest][c.intn(walletsPerShard)]
 	op := chain.OutPoint{Tx: chain.Hash{byte(c.intn(256)), byte(c.intn(256))}}
 	t := &chain.Tx{
-		Expiry: epoch, Inputs: []chain.Input{{OutPoint: op, Owner: owner.addr, Amount: 1000}},
+		Expiry: c.expiry(), Inputs: []chain.Input{{OutPoint: op, Owner: owner.addr, Amount: 1000}},
 		Outputs: []chain.Output{{Owner: thief.addr, Amount: 999}},
 	}
 	if c.chance(0.5) { // a real payment of somebody's, that this shard has not accepted
@@ -205,27 +246,27 @@ func (c *cabal) forge(m *member) (*chain.Bundle, chain.ShardID) {
 	tree := chain.OutcomeTree{{Dest: dest, Entries: []chain.Entry{{ID: t.ID, Outcome: o}}}}
 	h.Outcomes = tree.Root()
 	hash := h.Hash()
-	mask := cosi.NewMask(len(c.seats[c.shard]))
-	box := cosi.NewCollector(c.boards[c.shard], chain.VoteBytes(&h, hash, 0, chain.Commit))
-	for _, o := range c.members {
+	mask := cosi.NewMask(len(b.Members))
+	box := cosi.NewCollector(b.Cosi, chain.VoteBytes(&h, hash, 0, chain.Commit))
+	for _, o := range c.hostile(term) {
 		if sig, err := c.scheme.Sign(o.secret, chain.VoteBytes(&h, hash, 0, chain.Commit)); err == nil {
-			_ = box.AddShare(o.seat, sig)
-			mask.Set(o.seat)
+			_ = box.AddShare(b.Seat(o.id), sig)
+			mask.Set(b.Seat(o.id))
 		}
 	}
 	sum, err := box.Aggregate()
 	if err != nil {
 		return nil, 0
 	}
-	for seat := range len(c.seats[c.shard]) {
-		if mask.Count() < c.boards[c.shard].Quorum() || c.chance(0.2) {
+	for seat := range len(b.Members) {
+		if mask.Count() < b.Cosi.Quorum() || c.chance(0.2) {
 			mask.Set(seat) // who did not sign
 		}
 	}
 	cert := chain.Certificate{Phase: chain.Commit, Certificate: cosi.Certificate{Mask: mask, Sig: sum.Sig}}
 	block := &chain.Block{Header: h, Cert: cert}
-	if b, _ := c.logOf(m).block(uint64(1 + c.intn(len(f.hashes)+1))); b != nil && c.chance(0.5) {
-		block.Header, block.Cert = b.Header, b.Cert
+	if old, _ := c.logOf(m).block(uint64(1 + c.intn(len(f.hashes)+1))); old != nil && c.chance(0.5) {
+		block.Header, block.Cert = old.Header, old.Cert
 	}
 	return tree.Bundle(block, 0, []chain.Tx{*t}), dest
 }

@@ -6,6 +6,7 @@ import (
 
 	"ios/atomix"
 	"ios/chain"
+	"ios/chain/cosi"
 	"ios/internal/sm"
 )
 
@@ -17,7 +18,9 @@ const clients = 12
 
 // client brings one transaction to its end after the other.
 type client struct {
-	tx    *chain.Tx // nil while it has nothing to do, or has vanished
+	peers [][]chain.ValidatorID // by shard, whom it asks
+	terms []chain.Term          // of the committees that they were
+	tx    *chain.Tx             // nil while it has nothing to do, or has vanished
 	first int
 	past  []verdict
 }
@@ -39,8 +42,16 @@ func (n *Net) buildClient(i int, now time.Time) (sm.Machine, []sm.Effect) {
 		return idle{}, nil
 	}
 	c := n.clients[i]
+	c.peers, c.terms = nil, nil
+	var boards []*cosi.Committee
+	var sizes []int
+	for s := range n.judge.chains {
+		b := n.current(chain.ShardID(s))
+		c.peers, c.terms = append(c.peers, b.Members), append(c.terms, b.Term)
+		boards, sizes = append(boards, b.Cosi), append(sizes, len(b.Members))
+	}
 	t, err := atomix.NewTransfer(atomix.TransferConfig{
-		Params: n.params, Tx: c.tx, Committees: n.boards, Members: n.plan.Sizes,
+		Params: n.params, Tx: c.tx, Committees: boards, Members: sizes, Terms: n,
 		Timeout: time.Second, MaxInterval: 2 * time.Second, First: c.first,
 	})
 	if err != nil {
@@ -74,7 +85,7 @@ func (n *Net) heard(i int, value any) {
 			c.tx = nil
 		}
 	case atomix.Liar:
-		if who := n.seats[v.Shard][v.Member]; n.honest(who) {
+		if who := c.peers[v.Shard][v.Member]; n.honest(who) {
 			n.fail("a client calls honest validator %d a liar: %w", who, v.Err)
 		}
 	}
@@ -89,9 +100,9 @@ func (n *Net) serveClient(i int, e sm.Effect) (time.Duration, sm.Event) {
 	id := firstClient + sm.NodeID(i)
 	switch e := e.(type) {
 	case atomix.Ask:
-		return delay, n.ask(n.members[n.seats[e.Shard][e.Member]], n.clients[i].tx, e)
+		return delay, n.ask(n.asks(i, e.Peer), n.clients[i].tx, e)
 	case atomix.SubmitTx:
-		m := n.members[n.seats[e.Shard][e.Member]]
+		m := n.asks(i, e.Peer)
 		said := atomix.Submitted{Peer: e.Peer}
 		said.Err = n.submit(m, e.Tx.Raw, func(errs []error) {
 			s := atomix.Submitted{Peer: e.Peer, Refused: errs[0] != nil, Err: errs[0]}
@@ -103,14 +114,14 @@ func (n *Net) serveClient(i int, e sm.Effect) (time.Duration, sm.Event) {
 		said.Refused = !errors.Is(said.Err, errNoAnswer)
 		return delay, said
 	case atomix.FetchBundle:
-		m := n.members[n.seats[e.Shard][e.Member]]
+		m := n.asks(i, e.Peer)
 		said := atomix.Fetched{Peer: e.Peer, Dest: e.Dest, Err: errNoAnswer}
 		if n.sim.Up(m.id) {
 			said.Bundle, said.Err = n.bundle(m, n.clients[i].tx.ID, e.Dest)
 		}
 		return delay, said
 	case atomix.Carry:
-		m := n.members[n.seats[e.Shard][e.Member]]
+		m := n.asks(i, e.Peer)
 		said := atomix.Carried{Peer: e.Peer, Err: errNoAnswer}
 		if n.sim.Up(m.id) {
 			said.Err = n.carry(m, e.Bundle)
@@ -121,7 +132,28 @@ func (n *Net) serveClient(i int, e sm.Effect) (time.Duration, sm.Event) {
 	return 0, nil
 }
 
-func (n *Net) ask(m *member, t *chain.Tx, e atomix.Ask) atomix.Asked {
+// asks is whom a client asks.
+func (n *Net) asks(i int, p atomix.Peer) *post {
+	return n.members[n.clients[i].peers[p.Shard][p.Member]].post(p.Shard)
+}
+
+// refresh has the clients look again at who is who, when a committee has changed:
+// nothing of a transfer is lost with a client that starts anew.
+func (n *Net) refresh(shard chain.ShardID) {
+	for i, c := range n.clients {
+		tx := c.tx
+		if tx == nil {
+			continue
+		}
+		n.sim.After(n.below(time.Second), func() {
+			if c.tx == tx && c.terms[shard] != n.judge.chains[shard].term() {
+				n.engage(i, tx)
+			}
+		})
+	}
+}
+
+func (n *Net) ask(m *post, t *chain.Tx, e atomix.Ask) atomix.Asked {
 	said := atomix.Asked{Peer: e.Peer, Err: errNoAnswer}
 	if n.sim.Up(m.id) {
 		said.Claim, said.Reason, said.Proof, said.Err = n.outcome(m, t.ID)

@@ -15,21 +15,31 @@ import (
 type disk struct {
 	read     int // records that are in the index
 	blocks   map[uint64][]byte
-	bodies   map[chain.BodyRef][]byte
+	bodies   map[bodyAt][]byte
 	outcomes map[uint64]*validator.Outcomes
 	ids      map[chain.TxID][]uint64 // the heights that recorded it, ascending
 }
 
+// bodyAt names a body: numbers count from 1 in each term.
+type bodyAt struct {
+	term chain.Term
+	ref  chain.BodyRef
+}
+
 // open brings the index up to the records.
-func (d *disk) open(records []sm.Persist) error {
+func (d *disk) open(shard chain.ShardID, records []sm.Persist) error {
 	if d.blocks == nil || d.read > len(records) {
 		*d = disk{
-			blocks: map[uint64][]byte{}, bodies: map[chain.BodyRef][]byte{},
+			blocks: map[uint64][]byte{}, bodies: map[bodyAt][]byte{},
 			outcomes: map[uint64]*validator.Outcomes{}, ids: map[chain.TxID][]uint64{},
 		}
 	}
 	for ; d.read < len(records); d.read++ {
-		if err := d.enter(&records[d.read]); err != nil {
+		list := recordsOf(records[:d.read+1], shard, d.read)
+		if len(list) == 0 {
+			continue
+		}
+		if err := d.enter(&list[0]); err != nil {
 			return fmt.Errorf("record %d of kind %d: %w", d.read, records[d.read].Kind, err)
 		}
 	}
@@ -43,7 +53,7 @@ func (d *disk) enter(p *sm.Persist) error {
 		if err != nil {
 			return err
 		}
-		d.bodies[b.Ref()] = p.Data
+		d.bodies[bodyAt{b.Term(), b.Ref()}] = p.Data
 	case byzcoin.RecordFinal:
 		b, err := chain.DecodeBlock(p.Data)
 		if err != nil {
@@ -89,8 +99,8 @@ type snapshot struct {
 
 // snap writes a snapshot of a validator, if it can be taken now. It counts once
 // the records before it are durable.
-func (n *Net) snap(m *member) error {
-	if !n.sim.Up(m.id) || m.core.State().Height() == 0 {
+func (n *Net) snap(m *post) error {
+	if !n.sim.Up(m.id) || m.core == nil || m.core.State().Height() == 0 {
 		return nil
 	}
 	var buf bytes.Buffer

@@ -13,6 +13,7 @@ type fate struct {
 	involved []chain.ShardID
 	outcomes []chain.Outcome // by shard
 	accepted []bool          // by shard: it was accepted first
+	since    uint64          // the first epoch in which a shard recorded something
 }
 
 func (j *judge) fateOf(t *chain.Tx) *fate {
@@ -71,6 +72,9 @@ func (j *judge) outcome(f *fate, shard chain.ShardID, o chain.Outcome) {
 		}
 	}
 	f.outcomes[shard] = o
+	if f.since == 0 {
+		f.since = j.chains[shard].state.Report().Epoch
+	}
 	j.dealtWith(shard, f.tx.ID)
 	j.spent(f, shard, o, before)
 	j.tellClients(f, shard, o)

@@ -12,25 +12,31 @@ import (
 
 // Plan is what a seed makes of a run.
 type Plan struct {
-	Seed      uint64
-	Sizes     []int // of the shards' committees
-	Traitors  []int // hostile members of each shard
-	Leaders   bool  // they are the first ones to lead
-	Vices     Vice  // of all of them; 0 for some of each
-	Faults    sim.Faults
-	Until     time.Duration // when the faults end
-	Every     time.Duration // about, between two crashes or partitions
-	Pause     time.Duration // at most, until a crashed validator restarts
-	Down      int           // at once, 0 for any number
-	Blackouts int           // times that a whole shard loses power
-	Payments  int           // clients' transactions
-	Fragile   float64       // chance at each step of a validator that it crashes just after
-	Cuts      int           // times that a shard is cut off from the others
-	Snapshots time.Duration // about, between two of a validator; 0 for none
-	Policy    byzcoin.Policy
-	Limits    validator.Limits
-	BLS       bool // collective signatures are real ones, which costs a hundred times as much
-	Sabotage  Sabotage
+	Seed                    uint64
+	Sizes                   []int // of the shards' committees
+	Traitors                []int // hostile members of each shard
+	Leaders                 bool  // they are the first ones to lead
+	Vices                   Vice  // of all of them; 0 for some of each
+	Faults                  sim.Faults
+	Until                   time.Duration // when the faults end
+	Every                   time.Duration // about, between two crashes or partitions
+	Pause                   time.Duration // at most, until a crashed validator restarts
+	Down                    int           // at once, 0 for any number
+	Blackouts               int           // times that a whole shard loses power
+	Payments                int           // clients' transactions
+	Fragile                 float64       // chance at each step of a validator that it crashes just after
+	Cuts                    int           // times that a shard is cut off from the others
+	Snapshots               time.Duration // about, between two of a validator; 0 for none
+	Policy                  byzcoin.Policy
+	Limits                  validator.Limits
+	Spares                  int           // validators that have no seat in the first epoch
+	Epochs                  int           // that come after it
+	EpochEvery              time.Duration // at least, between two epochs
+	Spread                  time.Duration // at most, until all know of one
+	Deadline                time.Duration // that a batch waits for those that it brings in
+	SwapPermille, BatchSize int
+	BLS                     bool // collective signatures are real ones, which costs a hundred times as much
+	Sabotage                Sabotage
 }
 
 // Sabotage breaks a rule on purpose, to see that it is noticed.
@@ -86,6 +92,13 @@ func PlanOf(seed uint64) Plan {
 		p.Fragile, p.Pause = pick(r, 0.01, 0.03), 200*time.Millisecond
 		p.Policy.MinGap = 100 * time.Millisecond
 	}
+	if seed%3 == 0 {
+		p.Spares, p.Epochs = pick(r, 0, 1, 2, 3), pick(r, 1, 1, 2)
+		p.EpochEvery = pick[time.Duration](r, 500, 1500, 3000) * time.Millisecond
+		p.Spread = pick[time.Duration](r, 0, 100, 1000, 3000) * time.Millisecond
+		p.Deadline = pick[time.Duration](r, 300, 2000, 10000) * time.Millisecond
+		p.SwapPermille, p.BatchSize = pick(r, 200, 340, 500), pick(r, 1, 1, 2)
+	}
 	calm := r.IntN(4) == 0
 	for _, size := range p.Sizes {
 		n := Faults(size)
@@ -99,7 +112,7 @@ func PlanOf(seed uint64) Plan {
 
 // String is the plan in a line.
 func (p *Plan) String() string {
-	return fmt.Sprintf("seed %d: shards of %v with %v hostile, %v of loss %.2f, duplication %.2f, reordering %.1f, delays up to %v, writes up to %v, crashes about every %v with %d down at most and at %.3f of the steps, %d blackouts, %d cuts, snapshots every %v, %d payments",
+	return fmt.Sprintf("seed %d: shards of %v with %v hostile, %v of loss %.2f, duplication %.2f, reordering %.1f, delays up to %v, writes up to %v, crashes about every %v with %d down at most and at %.3f of the steps, %d blackouts, %d cuts, snapshots every %v, %d payments, %d epochs every %v with %d spares, batches of %d after at most %v",
 		p.Seed, p.Sizes, p.Traitors, p.Until, p.Faults.Loss, p.Faults.Duplicate, p.Faults.Reorder, p.Faults.MaxDelay,
-		p.Faults.MaxSync, p.Every, p.Down, p.Fragile, p.Blackouts, p.Cuts, p.Snapshots, p.Payments)
+		p.Faults.MaxSync, p.Every, p.Down, p.Fragile, p.Blackouts, p.Cuts, p.Snapshots, p.Payments, p.Epochs, p.EpochEvery, p.Spares, p.BatchSize, p.Deadline)
 }

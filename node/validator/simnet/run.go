@@ -2,8 +2,10 @@ package simnet
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"ios/chain"
 	"ios/internal/sim"
 	"ios/internal/sm"
 	"ios/pob/byzcoin"
@@ -68,6 +70,9 @@ func (n *Net) unleash() {
 	}
 	n.sim.Unleash(sim.Chaos{Until: p.Until, Nodes: all, Down: p.Down, Every: p.Every, Pause: p.Pause}, Calm)
 	n.traffic(p.Payments, p.Until)
+	if p.Epochs > 0 {
+		n.sim.After(p.EpochEvery/2, n.epochs)
+	}
 	for range p.Blackouts {
 		n.sim.After(n.below(p.Until*3/4), n.blackout)
 	}
@@ -90,8 +95,10 @@ func (n *Net) unleash() {
 // snapshots has a validator write one now and then.
 func (n *Net) snapshots(m *member) {
 	n.sim.After(n.plan.Snapshots/2+n.below(n.plan.Snapshots), func() {
-		if err := n.snap(m); err != nil {
-			n.fail("validator %d: %w", m.id, err)
+		for _, p := range m.posts {
+			if err := n.snap(p); err != nil {
+				n.fail("%v: %w", p, err)
+			}
 		}
 		n.snapshots(m)
 	})
@@ -99,10 +106,10 @@ func (n *Net) snapshots(m *member) {
 
 // blackout takes the power from a whole shard at one instant, or from all.
 func (n *Net) blackout() {
-	s := n.intn(len(n.seats))
+	seats := n.seats(chain.ShardID(n.intn(len(n.plan.Sizes))))
 	all := n.chance(0.3)
 	for _, m := range n.members {
-		if all || int(m.shard) == s {
+		if all || slices.Contains(seats, m.id) {
 			n.sim.Crash(m.id)
 			n.sim.After(n.below(n.plan.Pause), func() { n.sim.Restart(m.id) })
 		}
@@ -110,7 +117,7 @@ func (n *Net) blackout() {
 }
 
 // cut separates a shard from the others.
-func (n *Net) cut() { n.sim.Partition(nil, n.seats[n.intn(len(n.seats))]) }
+func (n *Net) cut() { n.sim.Partition(nil, n.seats(chain.ShardID(n.intn(len(n.plan.Sizes))))) }
 
 // stumble crashes a validator in the middle of what it does.
 func (n *Net) stumble(m *member) {
@@ -148,16 +155,16 @@ func (n *Net) clientsEnd() {
 
 // forget is sabotage: a blackout of shard 0 in which everybody loses the acks.
 func (n *Net) forget() {
-	for _, id := range n.seats[0] {
+	for _, id := range n.seats(0) {
 		n.sim.Crash(id)
 		var kept []sm.Persist
 		for _, p := range n.sim.Records(id) {
-			if p.Kind != byzcoin.RecordAck && p.Kind != byzcoin.RecordBody && p.Kind != byzcoin.RecordPulled || n.finalBody(p.Data) {
+			if p.Kind != byzcoin.RecordAck && p.Kind != byzcoin.RecordBody && p.Kind != byzcoin.RecordPulled || n.finalBody(p.Data[2:]) {
 				kept = append(kept, p)
 			}
 		}
 		n.sim.SetRecords(id, kept)
-		n.members[id].disk, n.members[id].snaps = disk{}, nil
+		n.members[id].posts[0].disk, n.members[id].posts[0].snaps = disk{}, nil
 		n.sim.Restart(id)
 	}
 }

@@ -8,12 +8,12 @@ import (
 // finalBody reports whether a body is in a final block.
 func (n *Net) finalBody(raw []byte) bool {
 	b, err := chain.DecodeBody(raw)
-	return err == nil && b.Number <= n.judge.chains[b.Shard].numbers[b.Author]
+	return err == nil && b.Term() == n.judge.chains[b.Shard].term() && b.Number <= n.judge.chains[b.Shard].numbers[b.Author]
 }
 
 // creditTwice is sabotage: a validator's ledger pays an output again.
 func (n *Net) creditTwice() {
-	m := n.members[0]
+	m := n.members[0].posts[0]
 	if !n.sim.Up(m.id) {
 		return
 	}

@@ -18,85 +18,92 @@ func (n *Net) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 	if id >= firstClient {
 		return n.serveClient(int(id-firstClient), e)
 	}
-	m := n.members[id]
+	request := e.(asked)
+	p := request.post
 	delay := n.below(8 * time.Millisecond)
-	switch e := e.(type) {
+	back := func(ev sm.Event) sm.Event { return to{p.shard, ev} }
+	switch e := request.effect.(type) {
 	case byzcoin.Check:
-		pl, err := n.checkBody(m.shard, e.Body.Payload)
-		return delay, validator.Events{byzcoin.Checked{Hash: e.Body.Hash, Content: pl, Err: err}}
+		pl, err := n.checkBody(archive{n, p.member}, e.Body)
+		return delay, back(validator.Events{byzcoin.Checked{Hash: e.Body.Hash, Content: pl, Err: err}})
 	case atomix.CheckProof:
-		return delay, validator.Events{atomix.ProofChecked{Key: e.Key, Err: n.checkBundle(m.shard, e.Bundle)}}
+		err := n.checkBundle(archive{n, p.member}, p.shard, e.Bundle)
+		return delay, back(validator.Events{atomix.ProofChecked{Key: e.Key, Err: err}})
 	case atomix.Recall:
-		return delay, atomix.Recalled{Recall: e, Bundle: n.recall(m, &e)}
+		return delay, back(atomix.Recalled{Recall: e, Bundle: n.recall(p, &e)})
 	case byzcoin.Serve:
-		n.later(m, delay, func() { n.serve(m, &e) })
+		n.later(p, delay, func() { n.serve(p, &e) })
 	case byzcoin.ReadBody:
-		n.later(m, delay, func() { n.readBody(m, &e) })
+		n.later(p, delay, func() { n.readBody(p, &e) })
 	default:
-		n.fail("validator %d asks for a %T", id, e)
+		n.fail("%v asks for a %T", p, e)
 	}
 	return 0, nil
 }
 
 // later does something for a validator if it is not restarted meanwhile. A queue
 // that is full drops it.
-func (n *Net) later(m *member, delay time.Duration, do func()) {
+func (n *Net) later(p *post, delay time.Duration, do func()) {
 	if n.chance(0.01) {
 		return
 	}
-	life := m.life
+	life := p.life
 	n.sim.After(delay, func() {
-		if n.sim.Up(m.id) && m.life == life {
+		if n.sim.Up(p.id) && p.life == life {
 			do()
 		}
 	})
 }
 
 // logOf is the index over what is durable.
-func (n *Net) logOf(m *member) *disk {
-	if err := m.disk.open(n.sim.Records(m.id)); err != nil {
-		n.fail("validator %d: %w", m.id, err)
+func (n *Net) logOf(p *post) *disk {
+	if err := p.disk.open(p.shard, n.sim.Records(p.id)); err != nil {
+		n.fail("%v: %w", p, err)
 	}
-	return &m.disk
+	return &p.disk
 }
 
-func (n *Net) checkBody(shard chain.ShardID, raw []byte) (*chain.Payload, error) {
-	pl, err := n.params.DecodePayload(raw)
+func (n *Net) checkBody(known chain.Committees, b *chain.Body) (*chain.Payload, error) {
+	pl, err := n.params.DecodePayload(b.Payload)
 	if err != nil {
 		return nil, err
 	}
-	if err := atomix.CheckPayload(n.params, pl, shard, epoch); err != nil {
+	if err := atomix.CheckPayload(n.params, pl, b.Shard, b.Epoch); err != nil {
 		return nil, err
 	}
 	if n.plan.Sabotage.Blind {
 		return pl, nil
 	}
 	for _, c := range atomix.Certificates(pl) {
-		if err := n.checkCert(c); err != nil {
+		if c.Header.Epoch+1 < b.Epoch {
+			continue // it has no effect
+		}
+		if err := checkCert(known, c); err != nil {
 			return nil, err
 		}
 	}
-	return pl, n.checkWitnesses(atomix.Signatures(n.params, pl, shard, nil))
+	return pl, n.checkWitnesses(atomix.Signatures(n.params, pl, b.Shard, nil))
 }
 
-func (n *Net) checkBundle(shard chain.ShardID, b *chain.Bundle) error {
+func (n *Net) checkBundle(known chain.Committees, shard chain.ShardID, b *chain.Bundle) error {
 	if err := atomix.CheckBundle(n.params, b, shard); err != nil {
 		return err
 	}
 	if n.plan.Sabotage.Blind {
 		return nil
 	}
-	if err := n.checkCert(atomix.CertifiedBy(b)); err != nil {
+	if err := checkCert(known, atomix.CertifiedBy(b)); err != nil {
 		return err
 	}
 	return n.checkWitnesses(atomix.BundleSignatures(n.params, b, shard, nil))
 }
 
-func (n *Net) checkCert(c atomix.Certified) error {
-	if int(c.Header.Shard) >= len(n.boards) {
-		return chain.Rule(chain.ErrWrongShard, "a certificate of shard %d, which does not exist", c.Header.Shard)
+func checkCert(known chain.Committees, c atomix.Certified) error {
+	b, err := known.Committee(c.Header.Shard, c.Header.Term())
+	if err != nil {
+		return err
 	}
-	return c.Cert.Verify(n.boards[c.Header.Shard], c.Header, c.Block)
+	return c.Cert.Verify(b.Cosi, c.Header, c.Block)
 }
 
 func (n *Net) checkWitnesses(txs []*chain.Tx) error {
@@ -124,11 +131,11 @@ func (n *Net) verify(w *chain.Witness, id chain.TxID) bool {
 }
 
 // recall is the bundle that an old block gives to another shard.
-func (n *Net) recall(m *member, e *atomix.Recall) *chain.Bundle {
+func (n *Net) recall(p *post, e *atomix.Recall) *chain.Bundle {
 	if n.chance(0.01) {
 		return nil
 	}
-	b, o := n.logOf(m).block(e.Height)
+	b, o := n.logOf(p).block(e.Height)
 	if b == nil {
 		return nil
 	}
@@ -136,8 +143,8 @@ func (n *Net) recall(m *member, e *atomix.Recall) *chain.Bundle {
 }
 
 // serve sends final blocks with their bodies.
-func (n *Net) serve(m *member, e *byzcoin.Serve) {
-	d := n.logOf(m)
+func (n *Net) serve(p *post, e *byzcoin.Serve) {
+	d := n.logOf(p)
 	var blocks [][]byte
 	var bodies [][][]byte
 	size := 0
@@ -149,9 +156,9 @@ func (n *Net) serve(m *member, e *byzcoin.Serve) {
 		part := len(d.blocks[h])
 		var list [][]byte
 		for _, ref := range b.Refs {
-			raw := d.bodies[ref]
+			raw := d.bodies[bodyAt{b.Header.Term(), ref}]
 			if raw == nil {
-				n.fail("validator %d: body %d of %d is final and not in its log", m.id, ref.Number, ref.Author)
+				n.fail("%v: body %d of %d is final and not in its log", p, ref.Number, ref.Author)
 				return
 			}
 			list = append(list, raw)
@@ -165,25 +172,25 @@ func (n *Net) serve(m *member, e *byzcoin.Serve) {
 	if len(blocks) == 0 {
 		return
 	}
-	if m.hostil != nil && m.hostil.does(BadSync) {
+	if p.hostil != nil && p.hostil.does(BadSync) {
 		blocks = blocks[len(blocks)-1:]
 		bodies = append(bodies[:0], bodies[0])
 	}
 	reply, err := byzcoin.NewSyncReply(blocks, bodies)
 	if err != nil {
-		n.fail("validator %d: %w", m.id, err)
+		n.fail("%v: %w", p, err)
 		return
 	}
-	n.sim.Inject(m.id, e.To, validator.Agreement(term, reply))
+	n.sim.Inject(p.id, e.To, &mail{p.shard, validator.Agreement(chain.Term{}, reply)})
 }
 
-func (n *Net) readBody(m *member, e *byzcoin.ReadBody) {
-	if raw := n.logOf(m).bodies[e.Ref]; raw != nil {
+func (n *Net) readBody(p *post, e *byzcoin.ReadBody) {
+	if raw := n.logOf(p).bodies[bodyAt{e.Term, e.Ref}]; raw != nil {
 		b, err := chain.DecodeBody(raw)
 		if err != nil {
-			n.fail("validator %d: %w", m.id, err)
+			n.fail("%v: %w", p, err)
 			return
 		}
-		n.sim.Inject(m.id, e.To, validator.Agreement(e.Term, &byzcoin.Body{Body: b}))
+		n.sim.Inject(p.id, e.To, &mail{p.shard, validator.Agreement(e.Term, &byzcoin.Body{Body: b})})
 	}
 }

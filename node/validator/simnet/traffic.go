@@ -51,7 +51,7 @@ func (n *Net) payment(keep bool) (*chain.Tx, []coin) {
 	if len(spend) == 0 || sum < 10 {
 		return nil, nil
 	}
-	t := &chain.Tx{Expiry: epoch + uint64(n.intn(3))}
+	t := &chain.Tx{Expiry: n.expiry()}
 	for _, c := range spend {
 		t.Inputs = append(t.Inputs, chain.Input{OutPoint: c.OutPoint, Owner: c.owner.addr, Amount: c.amount})
 	}
@@ -69,6 +69,13 @@ func (n *Net) payment(keep bool) (*chain.Tx, []coin) {
 		t.Outputs = append(t.Outputs, chain.Output{Owner: n.wallets[s][n.intn(walletsPerShard)].addr, Amount: amount})
 	}
 	return n.sign(t, spend), spend
+}
+
+// expiry is an epoch that nothing lives to see the end of: what is open when its
+// transaction expires needs state blocks to be closed.
+func (n *Net) expiry() uint64 {
+	last := uint64(epoch + n.plan.Epochs)
+	return max(last, epoch+uint64(n.intn(3)))
 }
 
 func hasCoin(list []coin, c coin) bool {
@@ -129,7 +136,8 @@ func (n *Net) byHand(t *chain.Tx) {
 }
 
 func (n *Net) post(s chain.ShardID, raw []byte) {
-	m := n.members[n.seats[s][n.intn(len(n.seats[s]))]]
+	list := n.seats(s)
+	m := n.members[list[n.intn(len(list))]].post(s)
 	_ = n.submit(m, raw, nil) // what comes of it, the judge sees
 }
 
@@ -163,7 +171,7 @@ func (n *Net) garbage(t *chain.Tx, spend []coin) {
 		n.sign(&bad, spend)
 		n.post(s, t.Raw)
 	case 6: // to a shard that has nothing to do with it
-		s = chain.ShardID(n.intn(len(n.seats)))
+		s = chain.ShardID(n.intn(len(n.plan.Sizes)))
 	}
 	n.post(s, bad.Raw)
 	if n.chance(0.2) {

@@ -10,13 +10,13 @@ import (
 	"ios/internal/sm"
 	"ios/node/validator"
 	"ios/pob/byzcoin"
+	"ios/transepoch"
 )
 
 // traitor is a hostile member: an honest machine between filters.
 type traitor struct {
 	*Net
 	m      *member
-	cabal  *cabal
 	vices  Vice
 	victim chain.ValidatorID
 	seen   [][]byte // encoded messages
@@ -31,13 +31,13 @@ func (n *Net) corrupt() {
 		c := &cabal{Net: n, shard: chain.ShardID(s)}
 		c.init()
 		n.cabals = append(n.cabals, c)
-		seats := n.sim.Random().Perm(len(n.seats[s]))
+		seats := n.sim.Random().Perm(len(n.seats(chain.ShardID(s))))
 		if n.plan.Leaders {
 			slices.Sort(seats)
 		}
 		for _, seat := range seats[:count] {
-			m := n.members[n.seats[s][seat]]
-			t := &traitor{Net: n, m: m, cabal: c, twins: map[chain.Hash]*chain.Body{}}
+			m := n.members[n.seats(chain.ShardID(s))[seat]]
+			t := &traitor{Net: n, m: m, twins: map[chain.Hash]*chain.Body{}}
 			for range 1 + n.intn(5) {
 				v := Vice(1) << n.intn(len(viceNames))
 				if v != Silent || n.chance(0.3) {
@@ -47,9 +47,8 @@ func (n *Net) corrupt() {
 			if n.plan.Vices != 0 {
 				t.vices = n.plan.Vices
 			}
-			t.victim = n.seats[s][n.intn(len(n.seats[s]))]
+			t.victim = n.seats(chain.ShardID(s))[n.intn(len(n.seats(chain.ShardID(s))))]
 			m.hostil = t
-			c.members = append(c.members, m)
 			n.sim.FilterOut(m.id, t.out)
 			n.sim.FilterIn(m.id, t.in)
 			n.sim.After(n.below(time.Second), t.act)
@@ -63,8 +62,8 @@ func (n *Net) corrupt() {
 }
 
 func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
-	e := msg.(*validator.Envelope)
-	t.remember(e)
+	l := msg.(*mail)
+	t.remember(l)
 	if t.does(Silent) || t.does(Deaf) && (int(to)+int(t.m.id))%3 == 0 {
 		return nil
 	}
@@ -72,31 +71,40 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 		t.sim.After(t.below(time.Second), func() { t.sim.Inject(t.m.id, to, msg) })
 		return nil
 	}
-	switch inner := byzcoin.Untag(e.Msg).(type) {
+	tagged, ok := l.Msg.(*byzcoin.Tagged)
+	if !ok {
+		return sim.Pass(to, msg)
+	}
+	c, term := t.cabals[l.Shard], tagged.Term
+	pass := func(inner sm.Message) []sim.Parcel {
+		return sim.Pass(to, &mail{l.Shard, validator.Agreement(term, inner)})
+	}
+	seat := uint16(t.board(l.Shard, term).Seat(t.m.id))
+	switch inner := tagged.Msg.(type) {
 	case *byzcoin.Body:
 		if inner.Body.Author == t.m.id {
-			return t.body(to, inner.Body)
+			return t.body(c, to, inner.Body, pass)
 		}
 	case *byzcoin.Proposal:
-		return t.proposal(to, inner)
+		return t.proposal(c, to, inner, pass)
 	case *byzcoin.Certified:
-		if !t.cabal.shows(inner.Block, to) || t.does(HidesPrepared) && inner.Cert.Phase == chain.Commit && !t.chance(t.cabal.zeal) {
+		if !c.shows(inner.Block, to) || t.does(HidesPrepared) && inner.Cert.Phase == chain.Commit && !t.chance(c.zeal) {
 			return nil
 		}
 	case *byzcoin.Share:
 		if t.does(GarbageShares) && t.chance(0.7) {
 			inner.Votes.Sig[3] ^= 0x40
-			return sim.Pass(to, validator.Agreement(term, inner))
+			return pass(inner)
 		}
 	case *byzcoin.ViewChange:
-		if t.does(HidesPrepared) && inner.Change.Seat == uint16(t.m.seat) {
-			return sim.Pass(to, validator.Agreement(term, &byzcoin.ViewChange{Change: t.cabal.strip(t.m, inner.Change)}))
+		if t.does(HidesPrepared) && inner.Change.Seat == seat {
+			return pass(&byzcoin.ViewChange{Change: c.strip(t.m, term, inner.Change)})
 		}
 	case *byzcoin.NewView:
 		if t.does(HidesPrepared) {
 			for i := range inner.Changes {
-				if int(inner.Changes[i].Seat) == t.m.seat {
-					inner.Changes[i] = t.cabal.strip(t.m, inner.Changes[i])
+				if inner.Changes[i].Seat == seat {
+					inner.Changes[i] = c.strip(t.m, term, inner.Changes[i])
 				}
 			}
 		}
@@ -105,19 +113,19 @@ func (t *traitor) out(now time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel 
 }
 
 // body shows a body of its own.
-func (t *traitor) body(to sm.NodeID, b *chain.Body) []sim.Parcel {
-	if t.does(LeaderOnly) && to != t.cabal.leader() {
+func (t *traitor) body(c *cabal, to sm.NodeID, b *chain.Body, pass func(sm.Message) []sim.Parcel) []sim.Parcel {
+	if t.does(LeaderOnly) && to != c.leader() {
 		return nil
 	}
-	if t.does(TwoBodies) && t.members[to].seat%2 == 0 {
+	if t.does(TwoBodies) && c.place(to)%2 == 0 {
 		twin := t.twins[b.Hash]
 		if twin == nil {
 			twin = t.twin(b)
 			t.twins[b.Hash] = twin
 		}
-		return sim.Pass(to, validator.Agreement(term, &byzcoin.Body{Body: twin}))
+		return pass(&byzcoin.Body{Body: twin})
 	}
-	return sim.Pass(to, validator.Agreement(term, &byzcoin.Body{Body: b}))
+	return pass(&byzcoin.Body{Body: b})
 }
 
 // twin is another body under the same number.
@@ -132,40 +140,48 @@ func (t *traitor) twin(b *chain.Body) *chain.Body {
 }
 
 // proposal shows the members with an odd seat another block.
-func (t *traitor) proposal(to sm.NodeID, p *byzcoin.Proposal) []sim.Parcel {
-	if t.does(TwoProposals) && t.cabal.leaderAt(p.View) == t.m.id {
-		if twin := t.cabal.twin(t.m, p); twin != nil && t.cabal.half(to) == 1 {
+func (t *traitor) proposal(c *cabal, to sm.NodeID, p *byzcoin.Proposal, pass func(sm.Message) []sim.Parcel) []sim.Parcel {
+	if t.does(TwoProposals) && t.leaderAt(t.board(c.shard, p.Header.Term()), p.View) == t.m.id {
+		if twin := c.twin(t.m, p); twin != nil && c.half(to) == 1 {
 			p = twin
 		}
 	}
-	return sim.Pass(to, validator.Agreement(term, p))
+	return pass(p)
 }
 
 func (t *traitor) in(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
-	e, ok := msg.(*validator.Envelope)
-	if !ok {
+	l, ok := msg.(*mail)
+	if !ok || int(l.Shard) >= len(t.cabals) {
 		return nil
 	}
-	t.remember(e)
-	switch inner := byzcoin.Untag(e.Msg).(type) {
+	t.remember(l)
+	tagged, ok := l.Msg.(*byzcoin.Tagged)
+	if !ok {
+		return sim.Pass(0, msg)
+	}
+	c := t.cabals[l.Shard]
+	pass := func(inner sm.Message) []sim.Parcel {
+		return sim.Pass(0, &mail{l.Shard, validator.Agreement(tagged.Term, inner)})
+	}
+	switch inner := tagged.Msg.(type) {
 	case *byzcoin.Body:
-		t.cabal.bodies[inner.Body.Hash] = inner.Body
+		c.bodies[inner.Body.Hash] = inner.Body
 	case *byzcoin.Proposal:
-		t.cabal.saw(inner)
+		c.knows(inner)
 	case *byzcoin.Share:
-		t.cabal.share(from, inner)
+		c.share(from, inner)
 	case *byzcoin.Acks:
 		if t.does(LeavesOut) {
 			inner.Refs = t.without(inner.Refs)
-			return sim.Pass(0, validator.Agreement(term, inner))
+			return pass(inner)
 		}
 	case *byzcoin.Insist:
 		if t.does(LeavesOut) {
 			inner.Refs = t.without(inner.Refs)
-			return sim.Pass(0, validator.Agreement(term, inner))
+			return pass(inner)
 		}
 	case *byzcoin.ViewChange:
-		if t.does(HidesPrepared) && len(inner.Prepared) > 0 && t.cabal.leaderAt(inner.Change.View) == t.m.id && t.chance(0.8) {
+		if t.does(HidesPrepared) && len(inner.Prepared) > 0 && c.leaderAt(inner.Change.View) == t.m.id && t.chance(0.8) {
 			return nil
 		}
 	}
@@ -188,7 +204,7 @@ const relayProtocol = 2
 // maxSeen bounds what a traitor remembers.
 const maxSeen = 24
 
-func (t *traitor) remember(e *validator.Envelope) {
+func (t *traitor) remember(e *mail) {
 	if !t.does(Replays) && !t.does(Noise) {
 		return
 	}
@@ -207,17 +223,23 @@ func (t *traitor) act() {
 		return
 	}
 	anybody := t.members[t.intn(len(t.members))].id
-	peer := t.seats[t.m.shard][t.intn(len(t.seats[t.m.shard]))]
+	if len(t.m.posts) == 0 {
+		return
+	}
+	p := t.m.posts[t.intn(len(t.m.posts))]
+	c := t.cabals[p.shard]
+	list := t.seats(p.shard)
+	peer := list[t.intn(len(list))]
 	if t.does(Replays) && len(t.seen) > 0 {
 		t.sim.InjectRaw(t.m.id, anybody, t.seen[t.intn(len(t.seen))])
 		t.sim.InjectRaw(t.m.id, peer, t.seen[t.intn(len(t.seen))])
 	}
 	if t.does(Noise) {
-		raw := make([]byte, 1+t.intn(100))
+		raw := make([]byte, 2+t.intn(100))
 		for i := range raw {
 			raw[i] = byte(t.intn(256))
 		}
-		raw[0] &= 3
+		raw[0], raw[1], raw[2%len(raw)] = 0, raw[1%len(raw)]&3, raw[2%len(raw)]&3
 		if len(t.seen) > 0 && t.chance(0.7) {
 			raw = append(raw[:0], t.seen[t.intn(len(t.seen))]...)
 			raw[t.intn(len(raw))] ^= byte(1 << t.intn(8))
@@ -227,34 +249,40 @@ func (t *traitor) act() {
 	if t.does(AcksAll) {
 		ref := chain.BodyRef{Author: peer, Number: uint64(1 + t.intn(20)), Hash: chain.Hash{byte(t.intn(3))}}
 		refs := []chain.BodyRef{ref}
-		t.sim.Inject(t.m.id, t.cabal.leader(), validator.Agreement(term, &byzcoin.Acks{Refs: refs}))
-		t.sim.Inject(t.m.id, peer, validator.Agreement(term, &byzcoin.Insist{Refs: refs}))
+		term := c.term()
+		t.sim.Inject(t.m.id, c.leader(), &mail{p.shard, validator.Agreement(term, &byzcoin.Acks{Refs: refs})})
+		t.sim.Inject(t.m.id, peer, &mail{p.shard, validator.Agreement(term, &byzcoin.Insist{Refs: refs})})
 	}
 	if t.does(Forges) {
-		if b, dest := t.cabal.forge(t.m); b != nil {
-			e := &validator.Envelope{Protocol: relayProtocol, Msg: &atomix.Letter{From: t.m.shard, To: dest, Msg: &atomix.BundleMsg{Bundle: b}}}
-			t.sim.Inject(t.m.id, t.seats[dest][t.intn(len(t.seats[dest]))], e)
+		if b, dest := c.forge(p); b != nil {
+			e := &validator.Envelope{Protocol: relayProtocol, Msg: &atomix.Letter{From: p.shard, To: dest, Msg: &atomix.BundleMsg{Bundle: b}}}
+			there := t.seats(dest)
+			t.sim.Inject(t.m.id, there[t.intn(len(there))], &mail{dest, e})
 		}
 	}
-	if t.does(BadBodies) && t.m.ready {
-		t.badBody()
+	if t.does(BadBodies) && p.ready {
+		t.badBody(p)
 	}
 }
 
 // badBody authors a body that no honest member would.
-func (t *traitor) badBody() {
+func (t *traitor) badBody(p *post) {
 	var txs, bundles [][]byte
-	switch t.intn(4) {
+	switch t.intn(5) {
+	case 4: // a turn that there is not
+		t.badTurn(p)
+		return
 	case 0: // what is no payload
-		t.sim.Do(t.m.id, byzcoin.Author{Payload: []byte("no payload"), Tag: &chain.Payload{}})
+		t.sim.Do(t.m.id, to{p.shard, byzcoin.Author{Payload: []byte("no payload"), Tag: &chain.Payload{}}})
 		return
 	case 1: // a proof that another shard's traitors made up
-		c := t.cabals[(int(t.m.shard)+1)%len(t.cabals)]
-		if len(c.members) == 0 {
+		c := t.cabals[(int(p.shard)+1)%len(t.cabals)]
+		others := c.hostile(c.term())
+		if len(others) == 0 {
 			return
 		}
-		b, dest := c.forge(c.members[0])
-		if b == nil || dest != t.m.shard {
+		b, dest := c.forge(others[0].post(c.shard))
+		if b == nil || dest != p.shard {
 			return
 		}
 		bundles = append(bundles, b.Encode())
@@ -269,7 +297,7 @@ func (t *traitor) badBody() {
 	case 3: // others' payments, again and in another order
 		for i := len(t.judge.order) - 1; i >= 0 && len(txs) < 5; i-- {
 			tx := t.judge.order[i].tx
-			if in := t.params.InputShards(tx); in.Has(t.m.shard) && t.chance(0.5) {
+			if in := t.params.InputShards(tx); in.Has(p.shard) && t.chance(0.5) {
 				txs = append(txs, tx.Raw)
 			}
 		}
@@ -280,5 +308,32 @@ func (t *traitor) badBody() {
 		t.fail("a traitor's payload: %w", err)
 		return
 	}
-	t.sim.Do(t.m.id, byzcoin.Author{Payload: raw, Content: pl, Tag: &chain.Payload{}})
+	t.sim.Do(t.m.id, to{p.shard, byzcoin.Author{Payload: raw, Content: pl, Tag: &chain.Payload{}}})
+}
+
+// badTurn authors an entry into an epoch that is none, or a batch before its time
+// with nobody ready, or with somebody who has not said so.
+func (t *traitor) badTurn(p *post) {
+	at := p.core.Transition()
+	var turn []byte
+	switch t.intn(3) {
+	case 0:
+		e := transepoch.Enter{Epoch: at.Epoch + 1 + uint64(t.intn(2)), EpochBlock: chain.Hash{0xeb, byte(t.intn(256))}}
+		turn = e.AppendTo(nil)
+	case 1:
+		turn = (&transepoch.SwapRecord{Epoch: at.Epoch, Batch: at.Batch + 1}).AppendTo(nil)
+	case 2:
+		rec := &transepoch.SwapRecord{Epoch: at.Epoch, Batch: at.Batch + 1}
+		if plan := t.planOf(at.Epoch); plan != nil {
+			for _, w := range plan.Batch(p.shard, rec.Batch) {
+				if w.In != transepoch.None {
+					rec.Present = append(rec.Present, transepoch.Presence{Validator: w.In, Height: p.core.Point().Height, StateRoot: p.core.Point().Hash})
+				}
+			}
+		}
+		slices.SortFunc(rec.Present, func(a, b transepoch.Presence) int { return int(a.Validator) - int(b.Validator) })
+		turn = rec.AppendTo(nil)
+	}
+	t.stats.BadTurns++
+	t.sim.Do(t.m.id, to{p.shard, byzcoin.Author{Payload: chain.TurnPayloadOf(turn, nil, nil), Content: &chain.Payload{Turn: turn}, Tag: &chain.Payload{}}})
 }

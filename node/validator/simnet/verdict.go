@@ -13,11 +13,14 @@ func (n *Net) settled() bool {
 	if n.judge.unkept > 0 || n.err != nil {
 		return false
 	}
-	for _, m := range n.members {
+	if len(n.plans) <= n.plan.Epochs || !n.through() {
+		return false
+	}
+	for _, m := range n.posts() {
 		if m.hostil != nil {
 			continue
 		}
-		if !n.sim.Up(m.id) || !m.ready || m.height != uint64(len(n.judge.chains[m.shard].hashes)) {
+		if !n.sim.Up(m.id) || !m.ready && n.seat(m) >= 0 || m.height != uint64(len(n.judge.chains[m.shard].hashes)) {
 			return false
 		}
 		if txs, _, _ := m.core.Queue(); txs > 0 || m.core.State().Executing() {
@@ -32,6 +35,14 @@ func (n *Net) settled() bool {
 	return true
 }
 
+// posts are all places of validators in shards.
+func (n *Net) posts() (list []*post) {
+	for _, m := range n.members {
+		list = append(list, m.posts...)
+	}
+	return list
+}
+
 // stuck says what did not come to an end.
 func (n *Net) stuck() error {
 	var b strings.Builder
@@ -41,9 +52,12 @@ func (n *Net) stuck() error {
 	fmt.Fprintf(&b, "%v after the faults ended not everything has come to an end: %d transactions that were accepted are in no final block", n.sim.Elapsed()-n.plan.Until, n.judge.unkept)
 	for i := range n.judge.chains {
 		c := &n.judge.chains[i]
-		fmt.Fprintf(&b, "\nshard %d: height %d, %d open", i, len(c.hashes), c.state.Supply().Open)
+		fmt.Fprintf(&b, "\nshard %d: height %d, term %v, %d open", i, len(c.hashes), c.term(), c.state.Supply().Open)
+		for _, o := range c.state.OpenRecords() {
+			fmt.Fprintf(&b, "\n  %s is open since height %d, expiry %d, entered at %d; outcomes by shard %v", o.Tx.ID.Short(), o.Told, o.Tx.Expiry, c.transition.Entered, n.judge.fateOf(o.Tx).outcomes)
+		}
 	}
-	for _, m := range n.members {
+	for _, m := range n.posts() {
 		if !n.sim.Up(m.id) {
 			fmt.Fprintf(&b, "\nvalidator %d of shard %d is down", m.id, m.shard)
 			continue
@@ -53,7 +67,8 @@ func (n *Net) stuck() error {
 		if m.hostil != nil {
 			kind = "hostile (" + m.hostil.vices.String() + ")"
 		}
-		fmt.Fprintf(&b, "\nvalidator %d of shard %d: %s, height %d, ready %v, %d queued", m.id, m.shard, kind, m.height, m.ready, txs)
+		t := m.core.Transition()
+		fmt.Fprintf(&b, "\nvalidator %d of shard %d: %s, height %d, term %v (epoch %d known), seat %d, ready %v, %d queued, batch %d of %d, absent %v, joining %v %s", m.id, m.shard, kind, m.height, m.core.Term(), m.known, m.core.Seat(), m.ready, txs, t.Batch, t.Last, t.Absent, t.Joining, t.Reason)
 	}
 	for p, by := range n.judge.promises {
 		if !n.judge.chains[p.shard].done[p.id] {
@@ -89,7 +104,7 @@ func (n *Net) sameLedgers() {
 		}
 		want[i] = buf.Bytes()
 	}
-	for _, m := range n.members {
+	for _, m := range n.posts() {
 		if m.hostil != nil {
 			continue
 		}
