@@ -22,7 +22,7 @@ type call struct {
 // it is never called if the validator is lost in between. An error says that
 // nothing was taken.
 func (n *Net) submit(m *post, raw []byte, done func([]error)) error {
-	if !n.sim.Up(m.id) {
+	if !n.up(m) {
 		return errNoAnswer
 	}
 	if !m.ready {

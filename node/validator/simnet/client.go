@@ -116,14 +116,14 @@ func (n *Net) serveClient(i int, e sm.Effect) (time.Duration, sm.Event) {
 	case atomix.FetchBundle:
 		m := n.asks(i, e.Peer)
 		said := atomix.Fetched{Peer: e.Peer, Dest: e.Dest, Err: errNoAnswer}
-		if n.sim.Up(m.id) {
+		if n.up(m) {
 			said.Bundle, said.Err = n.bundle(m, n.clients[i].tx.ID, e.Dest)
 		}
 		return delay, said
 	case atomix.Carry:
 		m := n.asks(i, e.Peer)
 		said := atomix.Carried{Peer: e.Peer, Err: errNoAnswer}
-		if n.sim.Up(m.id) {
+		if n.up(m) {
 			said.Err = n.carry(m, e.Bundle)
 		}
 		return delay, said
@@ -134,7 +134,7 @@ func (n *Net) serveClient(i int, e sm.Effect) (time.Duration, sm.Event) {
 
 // asks is whom a client asks.
 func (n *Net) asks(i int, p atomix.Peer) *post {
-	return n.members[n.clients[i].peers[p.Shard][p.Member]].post(p.Shard)
+	return n.members[n.clients[i].peers[p.Shard][p.Member]].there(p.Shard)
 }
 
 // refresh has the clients look again at who is who, when a committee has changed:
@@ -155,7 +155,7 @@ func (n *Net) refresh(shard chain.ShardID) {
 
 func (n *Net) ask(m *post, t *chain.Tx, e atomix.Ask) atomix.Asked {
 	said := atomix.Asked{Peer: e.Peer, Err: errNoAnswer}
-	if n.sim.Up(m.id) {
+	if n.up(m) {
 		said.Claim, said.Reason, said.Proof, said.Err = n.outcome(m, t.ID)
 	}
 	if m.hostil != nil && m.hostil.does(Lies) {

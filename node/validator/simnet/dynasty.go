@@ -177,7 +177,7 @@ func (n *Net) draft() *transepoch.Plan {
 		seated := 0
 		for _, m := range n.members {
 			here := slices.ContainsFunc(last.New, func(list []chain.ValidatorID) bool { return slices.Contains(list, m.id) })
-			if here && !n.chance(0.1) || !here && n.chance(0.5) {
+			if n.lost(m) || here && !n.chance(0.1) || !here && n.chance(0.5) {
 				in.Members = append(in.Members, m.id)
 			}
 			if here {
@@ -202,6 +202,9 @@ func (n *Net) draft() *transepoch.Plan {
 	return nil
 }
 
+// lost reports whether a validator is the one that never starts.
+func (n *Net) lost(m *member) bool { return n.plan.Lost && int(m.id) == len(n.members)-1 }
+
 func (n *Net) bearable(p *transepoch.Plan) bool {
 	for s := range p.New {
 		for b := range p.Last(chain.ShardID(s)) + 1 {
@@ -223,7 +226,7 @@ func (n *Net) bearable(p *transepoch.Plan) bool {
 // announce lets a validator know of an epoch. It joins the shard that it is to
 // move to.
 func (n *Net) announce(m *member, e uint64) {
-	if e <= m.known {
+	if e <= m.known || n.lost(m) {
 		return
 	}
 	m.known = e // and it is on its disk

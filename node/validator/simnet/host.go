@@ -46,6 +46,17 @@ func (m *member) post(s chain.ShardID) *post {
 	return nil
 }
 
+// there is the validator's place in a shard, or one that nobody holds.
+func (m *member) there(s chain.ShardID) *post {
+	if p := m.post(s); p != nil {
+		return p
+	}
+	return &post{member: m, shard: s}
+}
+
+// up reports whether the machine of a place runs.
+func (n *Net) up(p *post) bool { return n.sim.Up(p.id) && p.core != nil }
+
 // What a host consumes and returns for one of its shards.
 type (
 	to struct {

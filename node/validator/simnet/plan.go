@@ -32,6 +32,7 @@ type Plan struct {
 	Spares                  int           // validators that have no seat in the first epoch
 	Epochs                  int           // that come after it
 	EpochEvery              time.Duration // at least, between two epochs
+	Lost                    bool          // a newcomer never starts
 	Spread                  time.Duration // at most, until all know of one
 	Deadline                time.Duration // that a batch waits for those that it brings in
 	SwapPermille, BatchSize int

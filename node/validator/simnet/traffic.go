@@ -137,7 +137,7 @@ func (n *Net) byHand(t *chain.Tx) {
 
 func (n *Net) post(s chain.ShardID, raw []byte) {
 	list := n.seats(s)
-	m := n.members[list[n.intn(len(list))]].post(s)
+	m := n.members[list[n.intn(len(list))]].there(s)
 	_ = n.submit(m, raw, nil) // what comes of it, the judge sees
 }
 

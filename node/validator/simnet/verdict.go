@@ -20,7 +20,7 @@ func (n *Net) settled() bool {
 		if m.hostil != nil {
 			continue
 		}
-		if !n.sim.Up(m.id) || !m.ready && n.seat(m) >= 0 || m.height != uint64(len(n.judge.chains[m.shard].hashes)) {
+		if !n.up(m) || !m.ready && n.seat(m) >= 0 || m.height != uint64(len(n.judge.chains[m.shard].hashes)) {
 			return false
 		}
 		if txs, _, _ := m.core.Queue(); txs > 0 || m.core.State().Executing() {
@@ -58,7 +58,7 @@ func (n *Net) stuck() error {
 		}
 	}
 	for _, m := range n.posts() {
-		if !n.sim.Up(m.id) {
+		if !n.up(m) {
 			fmt.Fprintf(&b, "\nvalidator %d of shard %d is down", m.id, m.shard)
 			continue
 		}

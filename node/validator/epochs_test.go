@@ -1,0 +1,58 @@
+package validator_test
+
+import (
+	"testing"
+	"time"
+
+	"ios/node/validator/simnet"
+)
+
+// changing is a network without faults of its own whose committees change.
+func changing(seed uint64, epochs int, sizes ...int) simnet.Plan {
+	p := quiet(seed, sizes...)
+	p.Until, p.Payments = 8*time.Second, 600
+	p.Policy.MinGap = 20 * time.Millisecond
+	p.Spares, p.Epochs, p.EpochEvery = 3, epochs, time.Second
+	p.Spread, p.Deadline = 200*time.Millisecond, 3*time.Second
+	p.SwapPermille, p.BatchSize = 340, 1
+	p.Limits.QueueTxs, p.Limits.BodyTxs, p.Limits.Bodies = 64, 4, 8
+	return p
+}
+
+// A shard that changes its committee hardly stops: the last block of a term and
+// the next one are not further apart than others are.
+func TestShardsGoOnThroughEpochs(t *testing.T) {
+	still, err := simnet.Run(changing(1, 0, 4, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, err := simnet.Run(changing(1, 2, 4, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the longest time between two final blocks is %v without epochs; with %d turns it is %v, and %v from term to term", still.Gap, moved.Turns, moved.Gap, moved.TurnGap)
+	if moved.Epochs != 2 || moved.Turns < 2*2*2 {
+		t.Fatalf("%d epochs with %d turns", moved.Epochs, moved.Turns)
+	}
+	if most := 2 * max(still.Gap, moved.Gap); moved.TurnGap > most {
+		t.Errorf("%v from term to term", moved.TurnGap)
+	}
+	if moved.Absent > 0 || moved.Views > 0 {
+		t.Errorf("%d seats absent, view %d, with nothing that goes wrong", moved.Absent, moved.Views)
+	}
+}
+
+// A joiner that never gets in step stops nothing: its batch is made when the
+// deadline has passed.
+func TestAJoinerThatNeverSyncsStopsNothing(t *testing.T) {
+	p := changing(2, 1, 4, 4)
+	p.Until, p.Deadline, p.Lost = 14*time.Second, time.Second, true
+	r, err := simnet.Run(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Absent != 1 || r.Epochs != 1 {
+		t.Errorf("%d seats were absent in %d epochs", r.Absent, r.Epochs)
+	}
+	t.Logf("with a seat that nobody takes it is %v from term to term at most", r.TurnGap)
+}
