@@ -144,6 +144,28 @@ func CheckChoice(cfg *Config, raw []byte, self chain.ValidatorID) (*Choice, erro
 	return c, own.refusal()
 }
 
+// CheckWhole is CheckChoice with the proofs of the dealings to all groups: for
+// validators that refuse a choice in which any dealing is wrong.
+func CheckWhole(cfg *Config, raw []byte) (*Choice, error) {
+	r, err := newRun(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c, err := DecodeChoice(raw)
+	if err != nil {
+		return nil, err
+	}
+	l := r.layout(c.View)
+	if err := l.checkSigned(c); err != nil {
+		return nil, err
+	}
+	all, err := l.judge(c.Dealings)
+	if err != nil {
+		return nil, err
+	}
+	return c, all.refusal()
+}
+
 // own is what a server knows of the chosen dealings to its group.
 type own struct {
 	layout   *layout // whose receivers the parsed dealings are to

@@ -134,6 +134,9 @@ func (s *Machine) onFull(from sm.NodeID, p *peer, m *Full) {
 		return
 	}
 	p.wanted = false
+	if cfg := s.run.cfg; len(m.Raw) != choiceSize(len(cfg.Servers), cfg.GroupSize) {
+		return
+	}
 	c, err := DecodeChoice(m.Raw)
 	if err != nil || c.View != s.pending.view || c.Hash() != s.pending.hash {
 		return

@@ -212,6 +212,12 @@ func TestSignersNameWhoIsWrong(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v does not name %s", c.what, err, name)
 		}
+		if _, err := CheckWhole(w.cfg, c.raw); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: checked as a whole: %v", c.what, err)
+		}
+	}
+	if c, err := CheckWhole(w.cfg, good.Raw); err != nil || c.Hash() != good.Hash() {
+		t.Errorf("a good choice as a whole: %v", err)
 	}
 	// A validator without a place in the run still checks all signatures.
 	if _, err := CheckChoice(w.cfg, forged, 9999); err == nil {

@@ -44,16 +44,8 @@ func (c *Core) checkBody(b *chain.Body, from sm.NodeID) {
 // as zero; but if it were for the members of its group alone to refuse it, those
 // who ack the body and those who never do could stop the chain.
 func checkDealings(cfg *drp.Config, choice []byte) error {
-	c, err := drp.DecodeChoice(choice)
-	if err != nil {
-		return err
-	}
-	for _, group := range drp.Groups(cfg, c.View) {
-		if _, err := drp.CheckChoice(cfg, choice, group[0]); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := drp.CheckWhole(cfg, choice)
+	return err
 }
 
 // seedOf is the seed in a payload, or nil.
