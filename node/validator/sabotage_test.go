@@ -91,3 +91,22 @@ func TestACoinFromNowhereIsNoticed(t *testing.T) {
 		return p
 	}, "invariant 3")
 }
+
+// Validators that take any turn for granted let a hostile one change the committee
+// by what nobody has signed, or into an epoch that there is not.
+func TestTurnsThatAreNotLookedAtAreNoticed(t *testing.T) {
+	plan := func(hasty bool) func(seed uint64) simnet.Plan {
+		return func(seed uint64) simnet.Plan {
+			p := changing(seed, 1, 4, 5)
+			p.Until, p.Payments, p.Spares = 4*time.Second, 40, 1
+			p.Traitors, p.Vices, p.Sabotage.Hasty = []int{1, 1}, simnet.BadBodies, hasty
+			return p
+		}
+	}
+	broken(t, plan(true), "ready by what it did not sign", "enters epoch", "does not fit its plan", "is not known yet", "does not exist")
+	for seed := range uint64(3) {
+		if r, err := simnet.Run(plan(false)(seed + 1)); err != nil || r.BadTurns == 0 {
+			t.Errorf("%v with %d turns made up", err, r.BadTurns)
+		}
+	}
+}

@@ -147,6 +147,7 @@ func (n *Net) epochs() {
 		return
 	}
 	n.plans, n.at = append(n.plans, p), n.sim.Elapsed()
+
 	n.stats.Epochs++
 	for _, m := range n.members {
 		n.sim.After(n.below(n.plan.Spread+time.Millisecond), func() { n.announce(m, p.Epoch) })

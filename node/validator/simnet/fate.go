@@ -13,7 +13,7 @@ type fate struct {
 	involved []chain.ShardID
 	outcomes []chain.Outcome // by shard
 	accepted []bool          // by shard: it was accepted first
-	since    uint64          // the first epoch in which a shard recorded something
+	since    uint64          // the earliest epoch of a shard that recorded something
 }
 
 func (j *judge) fateOf(t *chain.Tx) *fate {
@@ -72,8 +72,8 @@ func (j *judge) outcome(f *fate, shard chain.ShardID, o chain.Outcome) {
 		}
 	}
 	f.outcomes[shard] = o
-	if f.since == 0 {
-		f.since = j.chains[shard].state.Report().Epoch
+	if e := j.chains[shard].state.Report().Epoch; f.since == 0 || e < f.since {
+		f.since = e
 	}
 	j.dealtWith(shard, f.tx.ID)
 	j.spent(f, shard, o, before)

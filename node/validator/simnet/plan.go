@@ -44,6 +44,8 @@ type Plan struct {
 type Sabotage struct {
 	// Blind validators believe every proof of another shard.
 	Blind bool
+	// Hasty validators ack every turn to another committee that is in a body.
+	Hasty bool
 	// Amnesia has all of shard 0 forget in a blackout the bodies that they acked.
 	Amnesia bool
 	// CreditTwice has validator 0 pay an output twice.

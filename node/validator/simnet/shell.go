@@ -71,6 +71,9 @@ func (n *Net) checkBody(known chain.Committees, b *chain.Body) (*chain.Payload, 
 	if err := atomix.CheckPayload(n.params, pl, b.Shard, b.Epoch); err != nil {
 		return nil, err
 	}
+	if n.plan.Sabotage.Hasty {
+		pl.Turn = nil // the block's execution reads it from the payload
+	}
 	if n.plan.Sabotage.Blind {
 		return pl, nil
 	}
