@@ -62,7 +62,7 @@ func chaos(t *testing.T, seed uint64) *world {
 //
 // and IOS_SEED=n begins at seed n.
 func TestChaos(t *testing.T) {
-	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 7)
+	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 4)
 	epochs, failed, snaps := 0, 0, 0
 	for seed := first; seed < first+count; seed++ {
 		ok := t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ios/chain"
 	"ios/drp"
 	"ios/eds"
 	"ios/internal/sim"
@@ -202,21 +203,68 @@ func TestASeedByNobodysLeader(t *testing.T) {
 // others that take no part in the agreement: what some stand for and others do not
 // is ordered, or does not stop the chain for long.
 func TestASeedThatSomeDoNotBack(t *testing.T) {
-	for shown := range 7 {
-		p := plan{validators: 7, seed: uint64(20 + shown), faults: calm}
-		first := newWorld(t, p)
-		first.eventually("a leader", first.phase(Dealing), time.Minute)
-		id, _ := first.leader()
-
+	p := plan{validators: 7, seed: 20, faults: calm, policy: func(p *chain.Policy) { p.EpochLength += 2 * time.Millisecond }}
+	first := newWorld(t, p)
+	first.eventually("a leader", first.phase(Dealing), time.Minute)
+	id, _ := first.leader()
+	other := (id + 1) % 7
+	for _, shown := range [][]sm.NodeID{{}, {0}, {6}, {1, 6}, {0, 1, 3, 4}, {3, 4, 5, 6}, {0, 1, 4, 5, 6}} {
 		w := newWorld(t, p)
-		other := (id + 1) % 7
 		w.hostile[id], w.hostile[other], w.chaotic = true, true, true
 		w.net.FilterOut(id, drop(func(to sm.NodeID, msg sm.Message) bool {
-			return msg.(*Envelope).Protocol == protoLottery && int((to+7-id)%7) > shown
+			return votes(msg) || msg.(*Envelope).Protocol == protoLottery && !slices.Contains(shown, to)
 		}))
-		w.net.FilterOut(other, drop(func(_ sm.NodeID, msg sm.Message) bool { return votes(msg) }))
+		w.net.FilterOut(other, drop(func(_ sm.NodeID, msg sm.Message) bool {
+			return votes(msg) || msg.(*Envelope).Protocol == protoCouncil
+		}))
+		w.toEpoch(2, 3*time.Minute)
+		if late := w.net.Elapsed() - w.genesis.Policy.EpochLength; late > 3*w.core(0).cfg.roundTime()/2 {
+			t.Errorf("shown to %v: epoch 2 after %v, the seeds are by %v", shown, late, w.seeders)
+		}
 		w.toEpoch(3, 3*time.Minute)
 		w.drawn()
+	}
+}
+
+// What is held back is let go for each of the reasons, and not before.
+func TestNothingIsHeldBackForEver(t *testing.T) {
+	w := newWorld(t, plan{validators: 7, seed: 1, faults: calm})
+	w.eventually("a leader", w.phase(Dealing), time.Minute)
+	c := w.core(0)
+	leader := c.beacon.round.Leader
+	other := (leader + 1) % 7
+	seed := func(view uint64) *heldSeed { return &heldSeed{ref: chain.BodyRef{Author: other, Number: 1}, view: view} }
+	if !c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}}) {
+		t.Error("the leader's is held back")
+	}
+	if c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}, view: 1}) {
+		t.Error("one of a view to come is not held back")
+	}
+	h := seed(0)
+	if c.wanted(h) {
+		t.Error("it is not held back")
+	}
+	c.gate.others = map[chain.ValidatorID][]chain.BodyRef{other: {h.ref}, leader: {h.ref}}
+	if c.wanted(h) {
+		t.Error("two of seven, its author among them, are enough")
+	}
+	c.gate.others[(leader+2)%7] = []chain.BodyRef{h.ref}
+	if !c.wanted(h) {
+		t.Error("three of seven are not enough")
+	}
+	c.gate.others = nil
+	c.beacon.round.View++
+	if !c.wanted(h) || c.wanted(seed(0)) {
+		t.Error("it is another view for what came before, and only for that")
+	}
+	alone := seed(0)
+	alone.until = c.now.Add(time.Second)
+	c.beacon = nil
+	if c.wanted(alone) {
+		t.Error("without a lottery nothing is held back")
+	}
+	if c.now = alone.until; !c.wanted(alone) {
+		t.Error("without a lottery it is held back for ever")
 	}
 }
 
