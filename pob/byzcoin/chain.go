@@ -1,6 +1,7 @@
 package byzcoin
 
 import (
+	"slices"
 	"time"
 
 	"ios/chain"
@@ -93,26 +94,39 @@ func (c *Chain) event(ev sm.Event) {
 	}
 }
 
-// events lets the machine consume its share in one step.
+// events lets the machine consume its share in one step, or in several if there
+// is something between that may end the term.
 func (c *Chain) events(list Events) {
 	var share Events
 	for _, ev := range list {
-		switch e := ev.(type) {
-		case Checked, Author:
-			share = append(share, e)
-		case sm.Receive:
-			if t, ok := e.Msg.(*Tagged); ok && t.Term == c.m.term() {
-				share = append(share, sm.Receive{From: e.From, Msg: t.Msg})
-				continue
-			}
-			c.event(ev)
-		default:
-			c.event(ev)
+		if own := c.share(ev); own != nil {
+			share = append(share, own)
+			continue
+		}
+		c.runAll(share)
+		share = nil
+		c.event(ev)
+	}
+	c.runAll(share)
+}
+
+func (c *Chain) runAll(list Events) {
+	if len(list) > 0 {
+		c.run(list)
+	}
+}
+
+// share is what the machine gets of an event that is for it alone, or nil.
+func (c *Chain) share(ev sm.Event) sm.Event {
+	switch e := ev.(type) {
+	case Checked, Author:
+		return e
+	case sm.Receive:
+		if t, ok := e.Msg.(*Tagged); ok && c.m.ended == nil && t.Term == c.m.term() && e.From != c.cfg.Self {
+			return sm.Receive{From: e.From, Msg: t.Msg}
 		}
 	}
-	if len(share) > 0 {
-		c.run(share)
-	}
+	return nil
 }
 
 // run lets the machine of the term consume an event, and its successor take over
@@ -130,6 +144,12 @@ func (c *Chain) run(ev sm.Event) {
 func (c *Chain) pass(e sm.Effect) {
 	if s, ok := e.(sm.Send); ok {
 		s.Msg = Tag(c.m.term(), s.Msg)
+		if c.m.me < 0 { // our seat may have another key
+			s.To = slices.DeleteFunc(s.To, func(id sm.NodeID) bool { return id == c.cfg.Self })
+		}
+		if len(s.To) == 0 {
+			return
+		}
 		e = s
 	} else if d, ok := e.(sm.Deliver); ok {
 		if s, ok := d.Value.(Status); ok && s.Phase == Syncing {

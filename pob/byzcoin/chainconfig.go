@@ -20,7 +20,9 @@ type ChainConfig struct {
 	// that are restored, and of the next.
 	Committees chain.Committees
 
-	Key *sig.Key // signs bodies, proposals and view changes
+	// Key signs bodies, proposals and view changes. In a term in which our seat has
+	// another key, since it was rotated, we have no voice.
+	Key *sig.Key
 	// Cosign makes our share of a collective signature.
 	Cosign func(msg []byte) (cosi.Signature, error)
 
@@ -65,12 +67,25 @@ const maxPending = 4
 // timerChain is the timer of a Chain; the others are its machine's.
 const timerChain uint8 = 0x20
 
-// machineConfig configures the machine of a term.
+// machineConfig configures the machine of a term. Whose key in the term is not
+// ours, because it has rotated, has no voice in it.
 func (c *ChainConfig) machineConfig(b *chain.Committee, start Point, lead int) Config {
+	seat := b.Seat(c.Self)
+	if seat >= 0 && seat < len(b.Signing) && c.Key != nil && c.Key.Public() != b.Signing[seat] {
+		seat = -1
+	}
 	return Config{
 		ChainID: c.ChainID, Shard: c.Shard, Epoch: b.Term.Epoch, Batch: b.Term.Batch,
-		Members: b.Members, Keys: b.Signing, Committee: b.Cosi, Seat: b.Seat(c.Self), Lead: lead,
+		Members: b.Members, Keys: b.Signing, Committee: b.Cosi, Seat: seat, Lead: lead,
 		Key: c.Key, Cosign: c.Cosign, Policy: c.Policy, App: c.App, Start: start,
+	}
+}
+
+// skipSelf keeps a machine from fetching from ourselves, if we have a seat there by
+// another key than ours.
+func (c *Chain) skipSelf(m *Machine) {
+	if seat, ok := m.seats[c.cfg.Self]; ok && m.me < 0 {
+		m.peers[seat].avoid = time.Unix(1<<40, 0)
 	}
 }
 
@@ -86,9 +101,10 @@ func (c *ChainConfig) committee(term chain.Term) (*chain.Committee, error) {
 	return b, nil
 }
 
-// follows reports whether one term can be the next after another.
+// follows reports whether one term can be the next after another. A chain that was
+// stalled goes on with a later epoch than the next.
 func follows(next, term chain.Term) bool {
-	return next == chain.Term{Epoch: term.Epoch, Batch: term.Batch + 1} || next == chain.Term{Epoch: term.Epoch + 1}
+	return next == chain.Term{Epoch: term.Epoch, Batch: term.Batch + 1} || next.Epoch > term.Epoch && next.Batch == 0
 }
 
 // idle is how often a chain looks around that has no reason to.

@@ -58,8 +58,11 @@ func (c *Chain) make(term chain.Term, state []byte) error {
 	if err != nil {
 		return err
 	}
-	c.m, err = Restore(c.cfg.machineConfig(b, c.start, c.lead), state, nil)
-	return err
+	if c.m, err = Restore(c.cfg.machineConfig(b, c.start, c.lead), state, nil); err != nil {
+		return err
+	}
+	c.skipSelf(c.m)
+	return nil
 }
 
 // turn goes on to the next term, if the last one has ended.

@@ -10,7 +10,7 @@ import (
 type early struct {
 	list  []earlyMsg
 	count map[sm.NodeID]int
-	bytes map[sm.NodeID]int // of bodies
+	bytes map[sm.NodeID]int
 	// boards are the committees of the terms that may be next.
 	boards map[chain.Term]*chain.Committee
 }
@@ -20,17 +20,21 @@ type earlyMsg struct {
 	msg  *Tagged
 }
 
+// maxEarly bounds the bytes that are kept of a member: a body and some votes.
+const maxEarly = chain.MaxBodyBytes + 1<<16
+
+// size is about what it takes to keep a message.
+func (t *Tagged) size() int {
+	if b, ok := t.Msg.(*Body); ok {
+		return len(b.Body.Raw)
+	}
+	return len(t.Msg.AppendTo(nil))
+}
+
 // keep keeps a few messages of each member of the next committee.
 func (c *Chain) keep(from sm.NodeID, t *Tagged) {
 	e := &c.early
 	if !follows(t.Term, c.m.term()) || c.m.ended != nil && t.Term != c.term || e.count[from] >= maxLater {
-		return
-	}
-	size := 0
-	if b, ok := t.Msg.(*Body); ok {
-		size = len(b.Body.Raw)
-	}
-	if e.bytes[from]+size > chain.MaxBodyBytes {
 		return
 	}
 	if e.count == nil {
@@ -44,7 +48,8 @@ func (c *Chain) keep(from sm.NodeID, t *Tagged) {
 		}
 		e.boards[t.Term] = b
 	}
-	if e.boards[t.Term].Seat(from) < 0 {
+	size := t.size()
+	if e.boards[t.Term].Seat(from) < 0 || e.bytes[from]+size > maxEarly {
 		return
 	}
 	e.count[from]++

@@ -118,6 +118,7 @@ func (c *Chain) enter() error {
 	if err != nil {
 		return fmt.Errorf("term %v: %w", c.term, err)
 	}
+	c.skipSelf(m)
 	m.guests = c.m.guests
 	c.last = &endOfTerm{c.m.term(), c.m.last[0]}
 	c.m, c.start, c.lead, c.told, c.waited = m, start, lead, false, Status{}

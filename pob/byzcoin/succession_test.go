@@ -144,7 +144,7 @@ func TestLittleIsKeptOfTheNextTerm(t *testing.T) {
 	if n := len(c.early.list); n != 2*maxLater {
 		t.Errorf("%d messages are kept", n)
 	}
-	big := &chain.Body{Chain: realmID, Shard: 3, Epoch: 1, Batch: 1, Author: d.ids[2], Number: 1, Payload: make([]byte, chain.MaxBodyBytes/2)}
+	big := &chain.Body{Chain: realmID, Shard: 3, Epoch: 1, Batch: 1, Author: d.ids[2], Number: 1, Payload: make([]byte, chain.MaxBodyBytes*2/3)}
 	big.SignBody(d.keys[2])
 	for range 5 {
 		c.Step(d.net.Now(), sm.Receive{From: d.ids[2], Msg: &Tagged{d.terms[1], &Body{big}}})
