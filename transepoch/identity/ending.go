@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"math/bits"
 	"slices"
 
 	"ios/chain"
@@ -64,16 +65,22 @@ func (x *execution) applySilent(op *Silent, author chain.ValidatorID) Reason {
 			return ReasonWrong
 		}
 	}
+	// Byzantine servers may show each member other shares, so that all lack too
+	// many of a group and no two the same: what counts is who lacks too many.
+	fresh := false
 	for _, id := range op.IDs {
-		x.l.hear(id, seat, len(x.cur.rec.Members))
+		fresh = x.l.hear(id, seat, len(x.cur.rec.Members)) || fresh
 	}
-	mute := 0
-	for _, id := range group {
-		if x.l.mute(id, x.quorum()) {
-			mute++
+	if !fresh {
+		return Done
+	}
+	count := 0
+	for _, is := range x.l.robbed(len(x.cur.rec.Members)) {
+		if is {
+			count++
 		}
 	}
-	if mute > len(group)-pvss.Threshold(len(group)) {
+	if count >= x.quorum() {
 		x.l.ending = &ending{void: true}
 		for i := range x.l.silence {
 			if s := &x.l.silence[i]; s.count >= x.quorum() {
@@ -84,27 +91,50 @@ func (x *execution) applySilent(op *Silent, author chain.ValidatorID) Reason {
 	return Done
 }
 
+// robbed says of each member, by its place, whether it lacks the shares of so many
+// servers of one group that it cannot open the group's secrets.
+func (l *ledger) robbed(members int) []bool {
+	robbed, lacks := make([]bool, members), make([]int, members)
+	for _, group := range l.seed.groups {
+		clear(lacks)
+		for _, id := range group {
+			i, ok := l.findSilence(id)
+			if !ok {
+				continue
+			}
+			for at, some := range l.silence[i].by {
+				for ; some != 0; some &= some - 1 {
+					lacks[8*at+bits.TrailingZeros8(some)]++
+				}
+			}
+		}
+		for seat, n := range lacks {
+			robbed[seat] = robbed[seat] || n > len(group)-pvss.Threshold(len(group))
+		}
+	}
+	return robbed
+}
+
 func (l *ledger) findSilence(server chain.ValidatorID) (int, bool) {
 	return slices.BinarySearchFunc(l.silence, server, func(s silence, id chain.ValidatorID) int { return int(s.server) - int(id) })
 }
 
-// hear counts that a member lacks a server's shares.
-func (l *ledger) hear(server chain.ValidatorID, seat, members int) {
+// hear counts that a member lacks a server's shares, and reports whether it had
+// not said so before.
+func (l *ledger) hear(server chain.ValidatorID, seat, members int) bool {
 	i, ok := l.findSilence(server)
 	if !ok {
 		l.silence = slices.Insert(l.silence, i, silence{server: server, by: make([]byte, (members+7)/8)})
 	}
 	s := &l.silence[i]
-	if bit := byte(1) << (seat % 8); s.by[seat/8]&bit == 0 {
-		s.by = slices.Clone(s.by) // the final state has the same
-		s.by[seat/8] |= bit
-		s.count++
+	bit := byte(1) << (seat % 8)
+	if s.by[seat/8]&bit != 0 {
+		return false
 	}
-}
-
-func (l *ledger) mute(server chain.ValidatorID, quorum int) bool {
-	i, ok := l.findSilence(server)
-	return ok && l.silence[i].count >= quorum
+	s.by = slices.Clone(s.by) // the final state has the same
+	s.by[seat/8] |= bit
+	s.count++
+	return true
 }
 
 // endEpoch makes the next record and brings the registry to where it begins.

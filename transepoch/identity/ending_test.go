@@ -103,6 +103,43 @@ func (r *rig) silent(authors int, group uint16, who ...chain.ValidatorID) (bodie
 	return bodies
 }
 
+// Byzantine servers of a group give each member some of their shares, so that no
+// two members lack the same and no server is silent to a quorum; or those of two
+// groups rob one half of the members each. The epoch is void all the same.
+func TestVoidThoughEachLacksOthers(t *testing.T) {
+	const q = 14
+	for name, lacks := range map[string]func(groups [][]chain.ValidatorID, i int) (group uint16, who []chain.ValidatorID){
+		"one group": func(groups [][]chain.ValidatorID, i int) (uint16, []chain.ValidatorID) {
+			of := groups[1]
+			var who []chain.ValidatorID
+			for k, id := range of {
+				if k != i%10 && k != (i+1)%10 && k != (i+5)%10 { // it has three shares, four are wanted
+					who = append(who, id)
+				}
+			}
+			return 1, who
+		},
+		"two groups": func(groups [][]chain.ValidatorID, i int) (uint16, []chain.ValidatorID) {
+			return uint16(i % 2), groups[i%2][:7]
+		},
+	} {
+		r := newRig(t, 2, 20, 100, func(p *chain.Policy) { p.GroupSize = 10 })
+		r.block(append(r.alive(), r.body(0, r.bases()...))...)
+		seed, _ := r.seed()
+		groups := drp.Groups(r.state.Book().Beacon(), must(drp.DecodeChoice(seed.Choice)).View)
+		for i, id := range r.members()[:q] {
+			group, who := lacks(groups, i)
+			rep := r.block(r.body(id, &Silent{2, group, who}))
+			if (rep.Epoch != nil) != (i == q-1) {
+				t.Fatalf("%s: after %d of %d statements the epoch has ended: %v", name, i+1, q, rep.Epoch != nil)
+			}
+			if rep.Epoch != nil && (rep.Epoch.Course != Void || len(rep.Epoch.Silent) > 0) {
+				t.Errorf("%s: %v, %v are named and were silent to too few", name, rep.Epoch.Course, rep.Epoch.Silent)
+			}
+		}
+	}
+}
+
 // The epoch is void when a quorum lacks the shares of so many of a group that it
 // cannot open its secrets. Everything stays, and the silent are named.
 func TestVoid(t *testing.T) {
