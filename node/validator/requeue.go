@@ -20,7 +20,14 @@ func (p *pool) requeue(number uint64, txs []chain.Tx) {
 		p.push(t)
 	}
 	if b := p.bodies[number]; b != nil {
-		s.heirs = b.waiters
+		for _, w := range b.waiters { // a submission may wait for several parts of it
+			i := slices.IndexFunc(s.heirs, func(h waiter) bool { return h.sub == w.sub })
+			if i < 0 {
+				s.heirs = append(s.heirs, w)
+			} else {
+				s.heirs[i].n += w.n
+			}
+		}
 		delete(p.bodies, number)
 	}
 	if s.waiting = len(s.ids); s.waiting > 0 {
@@ -90,19 +97,28 @@ func (p *pool) sieve(keep func(*chain.Tx) error, answer func(*submission)) (out 
 func (w *waiter) refuse(id chain.TxID, err error, answer func(*submission)) {
 	s := w.sub
 	for i := range s.heirs {
-		if h := &s.heirs[i]; h.n > 0 && slices.Contains(h.sub.ids, id) {
+		for h := &s.heirs[i]; h.n > 0 && h.sub.asks(id) >= 0; {
 			h.n--
 			h.refuse(id, err, answer)
 		}
 	}
-	if !s.again {
-		for i := range s.ids {
-			told := slices.ContainsFunc(s.refusals, func(r Refusal) bool { return r.Index == i })
-			if s.ids[i] == id && !told {
-				s.refusals = append(s.refusals, Refusal{i, err})
-				break
-			}
-		}
+	switch i := s.asks(id); {
+	case i < 0:
+	case s.again:
+		s.ids = slices.Delete(s.ids, i, i+1)
+	default:
+		s.refusals = append(s.refusals, Refusal{i, err})
 	}
 	w.done(1, answer)
+}
+
+// asks is the first place at which a submission has a transaction that it was not
+// refused, or -1.
+func (s *submission) asks(id chain.TxID) int {
+	for i := range s.ids {
+		if s.ids[i] == id && !slices.ContainsFunc(s.refusals, func(r Refusal) bool { return r.Index == i }) {
+			return i
+		}
+	}
+	return -1
 }
