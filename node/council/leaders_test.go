@@ -233,7 +233,9 @@ func TestNothingIsHeldBackForEver(t *testing.T) {
 	c := w.core(0)
 	leader := c.beacon.round.Leader
 	other := (leader + 1) % 7
-	seed := func(view uint64) *heldSeed { return &heldSeed{ref: chain.BodyRef{Author: other, Number: 1}, view: view} }
+	seed := func(view uint64) *heldSeed {
+		return &heldSeed{ref: chain.BodyRef{Author: other, Number: 1}, view: view}
+	}
 	if !c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}}) {
 		t.Error("the leader's is held back")
 	}

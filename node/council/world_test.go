@@ -100,6 +100,7 @@ type world struct {
 	faulty   []byzcoin.Misbehaviour
 	seeders  []chain.ValidatorID // whose seeds were ordered
 	ops      map[identity.Kind]int
+	checks   map[sm.NodeID]map[chain.Hash]int // of bodies
 	heights  []uint64
 	chaotic  bool
 	fromSnap int // restarts with a snapshot
@@ -117,7 +118,7 @@ func newWorld(t testing.TB, p plan) *world {
 	w := &world{
 		t: t, plan: p, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID][]memory{},
 		blocks: map[uint64]chain.Hash{}, bodies: map[chain.Hash]*chain.Body{}, hashes: map[uint64]chain.Hash{},
-		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{},
+		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{}, checks: map[sm.NodeID]map[chain.Hash]int{},
 	}
 	shards := max(p.shards, 1)
 	w.heights = make([]uint64, shards)
@@ -225,7 +226,14 @@ func (w *world) core(id sm.NodeID) *Core {
 func (w *world) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 	switch e := e.(type) {
 	case *Check:
-		return time.Duration(1+w.net.Random().IntN(10)) * time.Millisecond, Events{e.Run()}
+		done := e.Run()
+		if done.body != nil {
+			if w.checks[id] == nil {
+				w.checks[id] = map[chain.Hash]int{}
+			}
+			w.checks[id][done.body.Hash]++
+		}
+		return time.Duration(1+w.net.Random().IntN(10)) * time.Millisecond, Events{done}
 	case byzcoin.Serve:
 		w.serve(id, e)
 	case byzcoin.ReadBody:
@@ -481,9 +489,31 @@ func (w *world) toEpoch(epoch uint64, limit time.Duration) {
 	w.ok()
 }
 
+// dealtOnce wants every honest validator to have dealt once in a view.
+func (w *world) dealtOnce() {
+	w.t.Helper()
+	type deal struct {
+		epoch, view uint64
+	}
+	for _, id := range w.ids {
+		seen := map[deal]bool{}
+		for _, p := range w.net.Records(id) {
+			if p.Kind != RecordBeacon || p.Data[8] != drp.RecordDealing || w.hostile[id] {
+				continue
+			}
+			d := deal{be.Uint64(p.Data), must(drp.DecodeDealing(p.Data[9:])).View}
+			if seen[d] {
+				w.t.Errorf("validator %d dealt twice in view %d for epoch %d", id, d.view, d.epoch)
+			}
+			seen[d] = true
+		}
+	}
+}
+
 // drawn wants all epochs up to now to have outputs that a client verified.
 func (w *world) drawn() {
 	w.t.Helper()
+	w.dealtOnce()
 	for _, e := range w.records {
 		if e.Epoch.Course == identity.Void {
 			w.t.Errorf("epoch %d is void", e.Epoch.Number)
