@@ -84,6 +84,9 @@ func (n *Node) enroll() error {
 	if len(f.present) == 0 && len(f.left) == 0 {
 		f.present = n.net.shardsOf(n.net.self)
 	}
+	if _, ends := n.net.epochLength(); ends {
+		n.add(&newAssembly(n).runner)
+	}
 	for _, shard := range f.present {
 		n.add(&newMember(n, shard, n.chainDir(shard)).runner)
 	}
@@ -101,6 +104,9 @@ func (n *Node) begin(first []*runner) error {
 	}
 	if n.cfg.Idle != nil {
 		n.work.Go(n.rest)
+	}
+	if _, ends := n.net.epochLength(); ends {
+		n.work.Go(n.move)
 	}
 	f, err := n.look()
 	for shard, due := range f.left {

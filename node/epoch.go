@@ -49,6 +49,9 @@ func (n *Node) NewEpoch(r *epochs.Record) error {
 			go x.post(ev) // those that it has heard before are none to it
 		}
 	}
+	if _, ends := n.net.epochLength(); ends {
+		n.work.Go(n.move)
+	}
 	return nil
 }
 
@@ -140,10 +143,22 @@ func (w *network) shardOf(id chain.ValidatorID) chain.ShardID {
 // others are who can have a seat in a shard, without ourselves.
 func (w *network) others(shard chain.ShardID) []chain.ValidatorID {
 	seats, err := w.book.Seats(shard)
+	if shard == chain.IdentityShard {
+		seats, err = w.everybody(), nil
+	}
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(seats, func(id chain.ValidatorID) bool { return id == w.self })
+}
+
+// everybody is the members of the current epoch.
+func (w *network) everybody() (ids []chain.ValidatorID) {
+	now := w.book.Current()
+	for i := range now.Members {
+		ids = append(ids, now.Members[i].ID)
+	}
+	return ids
 }
 
 // peers are the validators of the current epoch.

@@ -12,6 +12,7 @@ import (
 	"ios/chain/store"
 	"ios/internal/sm"
 	"ios/node/api"
+	"ios/node/council"
 	"ios/node/validator"
 	"ios/transepoch"
 )
@@ -23,7 +24,10 @@ type member struct {
 	state *atomix.State // from load to restore
 	core  *validator.Core
 
-	epoch atomic.Uint64 // of the next block
+	epoch   atomic.Uint64                   // of the next block
+	shownAt atomic.Pointer[council.ShardAt] // what the identity chain was shown last
+	shown   time.Time                       // when
+	leaving atomic.Bool
 
 	skipped *skippedTxs
 	scans   *scans
@@ -127,6 +131,8 @@ func (m *member) decided(d validator.Decided) func() {
 	m.view.final(h.Height, now)
 	m.epoch.Store(m.core.Term().Epoch)
 	m.stats.final(d)
+	m.show(d.Block, now)
+	m.maybeLeave()
 	for _, s := range d.Report.Skipped {
 		m.skipped.add(s.ID, h.Height, s.Reason)
 	}

@@ -29,6 +29,7 @@ func dirOf(cmd *cobra.Command) string {
 func newDevnetUp() *cobra.Command {
 	var o devnet.Options
 	var detach bool
+	var epoch time.Duration
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Make the network if need be, and start its validators",
@@ -42,6 +43,7 @@ when it is interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Policy = chain.DefaultPolicy()
+			o.Policy.EpochLength = epoch
 			n, err := openOrCreate(cmd, dirOf(cmd), o)
 			if err != nil {
 				return err
@@ -52,6 +54,7 @@ when it is interrupted.`,
 	f := cmd.Flags()
 	f.IntVar(&o.Shards, "shards", 2, "number of shards of a new network, a power of two")
 	f.IntVar(&o.Validators, "validators", 8, "validators of a new network, in all shards together")
+	f.DurationVar(&epoch, "epoch", 0, "how long an epoch of a new network lasts before the next is prepared, 30s say; 0 for one that never ends")
 	f.StringVar(&o.Name, "name", "devnet", "name of a new network")
 	f.StringVar(&o.LogLevel, "log-level", "info", "of the validators of a new network: error, warn, info or debug")
 	f.BoolVar(&detach, "detach", false, "return once every shard is ready")

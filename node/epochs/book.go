@@ -114,6 +114,13 @@ func (b *Book) Plan(epoch uint64) (*transepoch.Plan, error) {
 	return b.book.Plan(epoch)
 }
 
+// ShardPlan is the plan that a shard follows, or may enter.
+func (b *Book) ShardPlan(shard chain.ShardID) (*transepoch.Plan, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.book.ShardPlan(shard)
+}
+
 // Board are the members of each shard at the beginning of the epoch that it is
 // in or may enter, by seat.
 func (b *Book) Board() ([][]chain.ValidatorID, error) {
