@@ -47,6 +47,9 @@
 // A leader failed if a quorum named it in their timeouts. Each member passes over
 // those it saw fail in the ranks of later views. It believes at most f of them;
 // when there are more, some were honest and only slow, and all are forgotten.
+// Byzantine members may name to each member whom it backed itself, so that one
+// failed for some members and not for others. That loses a view, and again those
+// after it whose tickets fall so that no leader is common to all, until one is.
 //
 // Members need not agree on this, but they must not differ for ever: if each of
 // them passed over another honest one, no ticket would ever find a quorum. So all

@@ -51,9 +51,12 @@ func (c *LotteryConfig) check() (self int, err error) {
 	if c.Secret.Public() != c.Members[self].Key {
 		return 0, fmt.Errorf("lottery: the VRF key of validator %d is not the registered one; start it with the key file it was registered with", c.Self)
 	}
-	for name, d := range map[string]time.Duration{"delta": c.Delta, "round time": c.RoundTime} {
-		if d < time.Millisecond || d > time.Hour {
-			return 0, fmt.Errorf("lottery: %s from 1ms to 1h is wanted, not %v", name, d)
+	for _, t := range []struct {
+		name string
+		d    time.Duration
+	}{{"delta", c.Delta}, {"round time", c.RoundTime}} {
+		if t.d < time.Millisecond || t.d > time.Hour {
+			return 0, fmt.Errorf("lottery: %s from 1ms to 1h is wanted, not %v", t.name, t.d)
 		}
 	}
 	return self, nil

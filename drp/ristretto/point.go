@@ -11,7 +11,8 @@ import (
 	"go.dedis.ch/kyber/v3"
 )
 
-// Point is an element of the group.
+// Point is an element of the group. [Group.Point] makes one: the zero Point is none,
+// and compares equal to all.
 type Point struct{ p curve.RistrettoPoint }
 
 var _ kyber.Point = (*Point)(nil)
