@@ -17,23 +17,26 @@ type submission struct {
 	ids      []chain.TxID
 	waiting  int // transactions whose body is not held
 	refusals []Refusal
-
-	// again says that it is none of a client: it puts up once more what was in a
-	// body of ours that will not be ordered. heirs are who waited for that body.
-	again bool
-	heirs []waiter
 }
 
-// waiter is a submission's share of a body.
+// waiter is a submission's share of the queue, or of a body: its next n
+// transactions. Nobody waits for those without a submission.
 type waiter struct {
 	sub *submission
 	n   int
 }
 
+// repeated is a submission that waits for a transaction of another one.
+type repeated struct {
+	sub *submission
+	id  chain.TxID
+}
+
 // ownBody is one of our bodies that is not final.
 type ownBody struct {
 	ids     []chain.TxID
-	waiters []waiter
+	waiters []waiter // of ids, in order; none once it is held
+	again   []repeated
 	held    bool
 }
 
@@ -121,7 +124,7 @@ func (p *pool) join(s *submission, id chain.TxID, number uint64) {
 		p.again[id] = append(p.again[id], s)
 		s.waiting++
 	} else if b := p.bodies[number]; !b.held {
-		b.waiters = append(b.waiters, waiter{s, 1})
+		b.again = append(b.again, repeated{s, id})
 		s.waiting++
 	}
 }
@@ -175,7 +178,7 @@ func (p *pool) take(d *chain.Payload, number uint64) {
 		p.ids[id], b.ids[i] = number, id
 		if len(p.again) > 0 {
 			for _, s := range p.again[id] {
-				b.waiters = append(b.waiters, waiter{s, 1})
+				b.again = append(b.again, repeated{s, id})
 			}
 			delete(p.again, id)
 		}
@@ -202,27 +205,23 @@ func (p *pool) held(number uint64, answer func(*submission)) {
 	}
 	b.held = true
 	for _, w := range b.waiters {
-		w.done(w.n, answer)
+		w.sub.done(w.n, answer)
 	}
-	b.waiters = nil
+	for _, r := range b.again {
+		r.sub.done(1, answer)
+	}
+	b.waiters, b.again = nil, nil
 }
 
 // done says that a submission need not wait for so many of its transactions any
 // more.
-func (w *waiter) done(n int, answer func(*submission)) {
-	if n == 0 {
+func (s *submission) done(n int, answer func(*submission)) {
+	if s == nil {
 		return
 	}
-	if w.sub.waiting -= n; w.sub.waiting > 0 {
-		return
+	if s.waiting -= n; s.waiting == 0 {
+		answer(s)
 	}
-	if !w.sub.again {
-		answer(w.sub)
-	}
-	for i := range w.sub.heirs {
-		w.sub.heirs[i].done(w.sub.heirs[i].n, answer)
-	}
-	w.sub.heirs = nil
 }
 
 // final forgets a body that is in a final block. Who still waits for its acks

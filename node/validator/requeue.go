@@ -10,28 +10,28 @@ import (
 // requeue puts the transactions of an own body that will not be ordered into the
 // queue again, whatever its bounds. Who waited for the body waits for them.
 func (p *pool) requeue(number uint64, txs []chain.Tx) {
-	s := &submission{again: true}
-	for i := range txs {
-		t := &txs[i]
-		if n, ok := p.ids[t.ID]; ok && (n != number || number == queued) {
-			continue // submitted again meanwhile
-		}
-		s.ids = append(s.ids, t.ID)
-		p.push(t)
-	}
-	if b := p.bodies[number]; b != nil {
-		for _, w := range b.waiters { // a submission may wait for several parts of it
-			i := slices.IndexFunc(s.heirs, func(h waiter) bool { return h.sub == w.sub })
-			if i < 0 {
-				s.heirs = append(s.heirs, w)
-			} else {
-				s.heirs[i].n += w.n
+	b := p.bodies[number]
+	if b == nil { // it is from before a restart
+		for i := range txs {
+			if _, again := p.ids[txs[i].ID]; !again {
+				p.push(&txs[i])
+				p.waiters.push(waiter{n: 1})
 			}
 		}
-		delete(p.bodies, number)
+		return
 	}
-	if s.waiting = len(s.ids); s.waiting > 0 {
-		p.waiters.push(waiter{s, s.waiting})
+	delete(p.bodies, number)
+	for i := range txs {
+		p.push(&txs[i])
+	}
+	if b.waiters == nil && len(txs) > 0 {
+		b.waiters = []waiter{{n: len(txs)}}
+	}
+	for _, w := range b.waiters {
+		p.waiters.push(w)
+	}
+	for _, r := range b.again {
+		p.again[r.id] = append(p.again[r.id], r.sub)
 	}
 }
 
@@ -45,7 +45,7 @@ func (p *pool) adopt(t *chain.Tx) bool {
 		return false
 	}
 	p.push(t)
-	p.waiters.push(waiter{&submission{again: true, ids: []chain.TxID{t.ID}, waiting: 1}, 1})
+	p.waiters.push(waiter{n: 1})
 	return true
 }
 
@@ -80,9 +80,9 @@ func (p *pool) sieve(keep func(*chain.Tx) error, answer func(*submission)) (out 
 			out = append(out, *t)
 			p.bytes -= len(t.Raw)
 			delete(p.ids, t.ID)
-			w.refuse(t.ID, err, answer)
+			w.sub.refuse(t.ID, err, answer)
 			for _, s := range p.again[t.ID] {
-				(&waiter{s, 1}).refuse(t.ID, err, answer)
+				s.refuse(t.ID, err, answer)
 			}
 			delete(p.again, t.ID)
 		}
@@ -94,31 +94,15 @@ func (p *pool) sieve(keep func(*chain.Tx) error, answer func(*submission)) (out 
 }
 
 // refuse says that one transaction will not be held.
-func (w *waiter) refuse(id chain.TxID, err error, answer func(*submission)) {
-	s := w.sub
-	for i := range s.heirs {
-		for h := &s.heirs[i]; h.n > 0 && h.sub.asks(id) >= 0; {
-			h.n--
-			h.refuse(id, err, answer)
-		}
+func (s *submission) refuse(id chain.TxID, err error, answer func(*submission)) {
+	if s == nil {
+		return
 	}
-	switch i := s.asks(id); {
-	case i < 0:
-	case s.again:
-		s.ids = slices.Delete(s.ids, i, i+1)
-	default:
-		s.refusals = append(s.refusals, Refusal{i, err})
-	}
-	w.done(1, answer)
-}
-
-// asks is the first place at which a submission has a transaction that it was not
-// refused, or -1.
-func (s *submission) asks(id chain.TxID) int {
 	for i := range s.ids {
 		if s.ids[i] == id && !slices.ContainsFunc(s.refusals, func(r Refusal) bool { return r.Index == i }) {
-			return i
+			s.refusals = append(s.refusals, Refusal{i, err})
+			break
 		}
 	}
-	return -1
+	s.done(1, answer)
 }
