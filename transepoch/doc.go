@@ -47,9 +47,12 @@
 // alone is the [State]; a [Progress] is one member's machine around it, which
 // gathers signed [Ready] messages and says when to propose what. A batch is
 // proposed when all that it brings in are ready, or its deadline has passed. It
-// may leave no more than k seats absent (or no more than there were): b Byzantine
+// should leave no more than k seats absent (or no more than there were): b Byzantine
 // seats and k absent ones are f, which the shard survives. A late joiner is
-// absent until its Ready is in the record of a later batch.
+// absent until its Ready is in the record of a later batch. If more stay away for
+// many deadlines the batch goes on without up to f of them, since the honest are
+// ready by then, and those who are not shall not keep the committee in office for
+// ever.
 //
 // # Shards that are late
 //
@@ -66,6 +69,6 @@
 // OmniLedger waits for nobody: a batch is swapped and is expected to have
 // synchronized. There, and in the white paper, k = log(n/m), with m called the
 // size of a shard; it is the number of shards, so that n/m is the size. The rule
-// that the next batch waits while more than k seats are absent is stricter here:
-// it waits while more than k would be.
+// that the next batch waits while more than k seats are absent is stricter here, it
+// waits while more than k would be, but not for ever.
 package transepoch

@@ -118,6 +118,15 @@ func (p *Plan) Committee(shard chain.ShardID, batch uint32) ([]chain.ValidatorID
 	return seats, nil
 }
 
+// seats is how many seats the shard has after a number of batches.
+func (p *Plan) seats(shard chain.ShardID, batch uint32) int {
+	seats, err := p.Committee(shard, batch)
+	if err != nil {
+		return 0
+	}
+	return len(seats)
+}
+
 // Batch is what changes between the committees of batch-1 and batch; nil if
 // there is no such batch. It must not be changed.
 func (p *Plan) Batch(shard chain.ShardID, batch uint32) []Swap {

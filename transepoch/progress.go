@@ -11,7 +11,8 @@ import (
 
 // Config is what a member's Progress works with.
 type Config struct {
-	// Deadline is how long a batch waits for those that it brings in.
+	// Deadline is how long a batch waits for those that it brings in. If more are
+	// absent then than the shard can spare, it waits 16 times as long.
 	Deadline time.Duration
 	// Key is a validator's key for messages.
 	Key func(chain.ValidatorID) (sig.PublicKey, bool)
@@ -34,6 +35,7 @@ type Progress struct {
 	nextBlock chain.Hash
 	sealed    bool
 	deadline  time.Time // of the next batch
+	resign    time.Time // when it goes on without more than can be spared
 	readies   map[chain.ValidatorID]*readiness
 	proposed  int  // the number of those present in the last proposal, plus one
 	named     bool // the owner was told whom the next batch waits for
@@ -92,6 +94,10 @@ type (
 )
 
 const timerDeadline = 1
+
+// patience is for how many deadlines a batch waits that would leave more seats
+// absent than can be spared.
+const patience = 16
 
 // NewProgress makes the Progress of a member of the state's shard. The plan is
 // that of the state's epoch.
@@ -160,7 +166,7 @@ func (p *Progress) await(now time.Time) []sm.Effect {
 	if p.Done() {
 		return []sm.Effect{sm.CancelTimer{Key: key}}
 	}
-	p.deadline = now.Add(p.cfg.Deadline)
+	p.deadline, p.resign = now.Add(p.cfg.Deadline), now.Add(patience*p.cfg.Deadline)
 	return []sm.Effect{sm.SetTimer{Key: key, At: p.deadline}}
 }
 
@@ -223,12 +229,16 @@ func (p *Progress) evaluate(now time.Time) []sm.Effect {
 	if len(missing) > 0 && now.Before(p.deadline) || len(rec.Present)+1 == p.proposed {
 		return nil
 	}
-	if _, err := p.state.Swap(p.plan, rec, ^uint64(0)); err != nil {
+	next, err := p.state.Swap(p.plan, rec, ^uint64(0))
+	if err != nil || len(next.Absent) > p.state.spare(p.plan) && now.Before(p.resign) {
 		if p.named {
 			return nil
 		}
 		p.named = true
-		return []sm.Effect{sm.Deliver{Value: Waiting{rec.Epoch, rec.Batch, p.Absent(), missing}}}
+		return []sm.Effect{
+			sm.Deliver{Value: Waiting{rec.Epoch, rec.Batch, p.Absent(), missing}},
+			sm.SetTimer{Key: sm.TimerKey{Kind: timerDeadline}, At: p.resign},
+		}
 	}
 	p.proposed = len(rec.Present) + 1
 	return []sm.Effect{sm.Deliver{Value: Propose{rec}}}

@@ -50,8 +50,9 @@ type Presence struct {
 
 const presenceSize = 2 + 8 + 32 + 64
 
-// MaxPresent bounds the list of a record: of a batch of k at most k come in and
-// at most k were absent, and k is at most log2 of chain.MaxValidators.
+// MaxPresent bounds the list of a record: of a batch of k at most k come in, with
+// k at most log2 of chain.MaxValidators, and of those that were absent no more
+// than half of the list can be.
 const MaxPresent = 64
 
 // AppendTo appends the canonical encoding.

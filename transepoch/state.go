@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ios/chain"
+	"ios/chain/cosi"
 )
 
 // State is how far a shard is, by its blocks alone: everybody that has executed
@@ -66,8 +67,7 @@ func (s *State) Committee(p *Plan) ([]chain.ValidatorID, error) {
 // Swap is the state after a block at the height has recorded rec. It checks all
 // but signatures and roots: rec is for the next batch, nobody is in it that does
 // not come in or was not absent, and the seats that are absent are no more than
-// the batch size afterwards, or than before. With b Byzantine seats more than
-// f-b absent ones would stop the shard.
+// the shard survives. That they should be fewer is for [Progress] to see to.
 func (s *State) Swap(p *Plan, rec *SwapRecord, height uint64) (State, error) {
 	fail := func(format string, args ...any) (State, error) {
 		return State{}, chain.Rule(ErrRecord, format, args...)
@@ -111,11 +111,19 @@ func (s *State) Swap(p *Plan, rec *SwapRecord, height uint64) (State, error) {
 		}
 	}
 	slices.SortFunc(t.Absent, func(a, b Absentee) int { return int(a.Validator) - int(b.Validator) })
-	if most := max(p.Shards[s.Shard].BatchSize, len(s.Absent)); len(t.Absent) > most {
+	if most := max(s.spare(p), mostAbsent(p.seats(s.Shard, rec.Batch))); len(t.Absent) > most {
 		return fail("%d seats of shard %d would be absent after batch %d of epoch %d, at most %d may be: it waits until more are ready", len(t.Absent), s.Shard, rec.Batch, rec.Epoch, most)
 	}
 	return t, nil
 }
+
+// spare is how many seats may be absent after the next batch without a reason: the
+// batch size, or as many as are. With b Byzantine seats more than f-b absent ones
+// stop the shard for as long as they take to get ready.
+func (s *State) spare(p *Plan) int { return max(p.Shards[s.Shard].BatchSize, len(s.Absent)) }
+
+// mostAbsent is how many seats of a committee may be absent at all.
+func mostAbsent(seats int) int { return min(cosi.Faults(seats), MaxPresent/2) }
 
 // want is what a Ready has to say to count.
 type want struct {

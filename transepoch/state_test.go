@@ -60,7 +60,7 @@ func (h *history) batch(t *rapid.T) {
 	seats, _ = h.plan.Committee(h.state.Shard, rec.Batch)
 	was := h.came
 	h.came = after
-	if n, most := len(h.absent(seats)), max(h.plan.Shards[h.state.Shard].BatchSize, before); n > most {
+	if n, most := len(h.absent(seats)), max(h.plan.Shards[h.state.Shard].BatchSize, before, (len(seats)-1)/3); n > most {
 		if !errors.Is(err, ErrRecord) {
 			t.Fatalf("%d absent seats, at most %d may be: %v", n, most, err)
 		}

@@ -24,13 +24,17 @@ func (p *Progress) Validate(now time.Time, height uint64, rec *SwapRecord) (earl
 	if p.sealed {
 		return 0, chain.Rule(ErrRecord, "batch %d of epoch %d: shard %d has certified its state block and waits for the next epoch block", rec.Batch, rec.Epoch, p.state.Shard)
 	}
-	if _, err := p.state.Swap(p.plan, rec, height); err != nil {
+	next, err := p.state.Swap(p.plan, rec, height)
+	if err != nil {
 		return 0, err
 	}
 	for i := range rec.Present {
 		if err := p.checkPresence(&rec.Present[i]); err != nil {
 			return 0, err
 		}
+	}
+	if len(next.Absent) > p.state.spare(p.plan) {
+		return max(0, p.resign.Sub(now)), nil
 	}
 	for _, s := range p.plan.Batch(p.state.Shard, rec.Batch) {
 		if s.In != None && rec.find(s.In) == nil {
