@@ -24,12 +24,23 @@
 //     transaction is committed in all its shards or in none.
 //   - 7: what an honest validator accepted is in a final block in the end, with an
 //     outcome, or skipped because another transaction took its inputs.
+//   - Every block is certified by the committee of its term, and the turns in
+//     the blocks lead from each term to the next as the plans say. In the end all
+//     shards are in the last batch of the last epoch.
 //   - An honest validator never speaks for two blocks at one height, view and phase,
 //     in a view that it has left, or for two bodies under one number, whatever
 //     it forgot in a crash.
 //   - Honest validators are not accused by honest ones or by clients, and do not
 //     halt.
 //   - Once the faults end, everything comes to an end.
+//
+// # Epochs
+//
+// A third of the runs have epochs: plans with newcomers and leavers, which stand for
+// the blocks of an identity chain and are told to the validators one by one. A
+// validator that moves runs a machine in each of two shards, and follows those that
+// it has left. Epochs are made so that a transfer never spans three of them: that
+// takes state blocks.
 //
 // # Hostile members
 //
