@@ -95,3 +95,14 @@ func TestWhoLeavesMayNotStopTheBeacon(t *testing.T) {
 		t.Errorf("%v may leave, and the beacon of %d validators needs %d bytes, a body holds %d", f.left, len(f.members), choiceSize(len(f.members), groupSize), maxChoice)
 	}
 }
+
+// One body does not have everybody check keys for seconds.
+func TestRegistrationsInABodyAreBounded(t *testing.T) {
+	r := newRig(t, 1, 4, 0)
+	many := make([]Op, MaxRegistrations+1)
+	for i := range many {
+		many[i] = r.join(9, 0, nil)
+	}
+	r.body(0, many[1:]...)
+	r.refused(ErrOp, many...)
+}

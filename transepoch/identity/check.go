@@ -34,6 +34,9 @@ func (c *Checker) Check(b *chain.Body, self chain.ValidatorID) (*Payload, error)
 		if seen[k]++; seen[k] > 1 && (k == KindAlive || k == KindSeed || k == KindOutput) {
 			return nil, chain.Rule(chain.ErrDuplicate, "two ops of kind %v in one body", k)
 		}
+		if n := seen[KindJoin] + seen[KindRotate]; n > MaxRegistrations {
+			return nil, chain.Rule(ErrOp, "more than %d registrations and rotations in one body", MaxRegistrations)
+		}
 		if err := c.checkOp(op, self); err != nil {
 			return nil, err
 		}

@@ -2,8 +2,12 @@ package identity
 
 import "ios/chain"
 
-// MaxOps bounds the ops of a body.
-const MaxOps = 256
+// MaxOps bounds the ops of a body, MaxRegistrations those among them that register
+// keys: each costs milliseconds to check, also one that comes to nothing.
+const (
+	MaxOps           = 256
+	MaxRegistrations = 32
+)
 
 // Payload is what a body of the identity chain holds.
 type Payload struct{ Ops []Op }
