@@ -109,6 +109,12 @@ func (l *lead) drop(i int, state State) {
 // askDealings asks whoever has not answered.
 func (s *Machine) askDealings() {
 	l := s.lead
+	if l.retry.asked > 0 && l.overdue(s) && l.unsure > 0 {
+		// The table tells an operator who is to blame: not those alone who are silent.
+		if err := s.verifyDealings(); err != nil {
+			s.deliver(Refused{err})
+		}
+	}
 	var absent []sm.NodeID
 	for i := range l.slots {
 		if l.slots[i].state == Absent && i != s.self {
@@ -124,11 +130,16 @@ func (s *Machine) askDealings() {
 	}
 }
 
+// overdue reports whether the deadline has passed.
+func (l *lead) overdue(s *Machine) bool {
+	return s.now.Sub(l.retry.began) >= s.run.cfg.deadline()
+}
+
 // gathered is the table of who dealt.
 func (s *Machine) gathered() Progress {
 	l := s.lead
 	p := Progress{Phase: Gathering, View: l.layout.view, Asked: l.retry.asked, Done: l.proposed}
-	p.Overdue = s.now.Sub(l.retry.began) >= s.run.cfg.deadline()
+	p.Overdue = l.overdue(s)
 	for g, members := range l.layout.groups {
 		for _, i := range members {
 			p.Rows = append(p.Rows, Row{s.run.cfg.Servers[i].ID, uint16(g), l.slots[i].state})

@@ -217,12 +217,17 @@ func TestWrongSharesDoNotHideAGroup(t *testing.T) {
 	w.noRefusals()
 }
 
-// With too few dealers in one group there is no proposal, and they are named.
+// With too few dealers in one group there is no proposal, and they are named;
+// others' wrong dealings, too, although the silence of these keeps the run from
+// where it would need them.
 func TestTooFewDealersAreNamed(t *testing.T) {
 	w := newWorld(t, 24, 8, 4, calm)
 	groups := Groups(w.cfg, 0)
 	for _, id := range groups[1][2:] {
 		w.corrupt(w.cfg.find(id), "garbage")
+	}
+	for _, id := range groups[2][2:] {
+		w.net.FilterOut(id, func(time.Time, sm.NodeID, sm.Message) []sim.Parcel { return nil })
 	}
 	w.begin(0)
 	leader := w.cfg.find(groups[0][0])
@@ -236,6 +241,9 @@ func TestTooFewDealersAreNamed(t *testing.T) {
 		want := Dealt
 		if slices.Contains(groups[1][2:], row.Server) {
 			want = Invalid
+		}
+		if slices.Contains(groups[2][2:], row.Server) {
+			want = Absent
 		}
 		if row.State != want {
 			t.Errorf("server %d is %v, not %v", row.Server, row.State, want)
