@@ -54,6 +54,7 @@ type Core struct {
 
 	finals   []finalized // blocks not yet delivered
 	gatherAt time.Time   // when the queue is put into a body
+	retryAt  time.Time   // when a body that was refused is tried again
 	timer    time.Time   // what timerAuthor is set to
 
 	// The succession of committees.
@@ -66,8 +67,9 @@ type Core struct {
 	seat       int
 	terms      map[chain.ShardID]chain.Term // of others' last proofs
 	stale      bool                         // the relay does not know of terms
-	ready      *transepoch.Ready            // ours, that we are ready
-	readyAt    time.Time                    // when to send it again
+	first      firstBlock
+	ready      *transepoch.Ready // ours, that we are ready
+	readyAt    time.Time         // when to send it again
 	heard      map[chain.ValidatorID]time.Time
 
 	// Bodies whose checks are under way, or done and held back.
@@ -75,6 +77,8 @@ type Core struct {
 	unready []byzcoin.Check
 	turns   []*heldTurn
 	vetted  map[chain.ValidatorID]bool
+
+	seal seal
 
 	// What the terms before have left.
 	owed  []owedTx
@@ -261,6 +265,7 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 	c.author()
 	c.tellReady()
 	c.authorTurn()
+	c.authorSeal()
 	c.inOffice()
 	return c.out
 }
@@ -274,6 +279,9 @@ func (c *Core) inOffice() {
 		c.stepAgreement(ev)
 	}
 	if term, seat := c.bft.Term(), c.bft.Seat(); term != c.term || seat != c.seat {
+		if term != c.term {
+			c.first = firstBlock{since: c.now}
+		}
 		c.term, c.seat, c.stale = term, seat, true
 		c.sift()
 		c.settle()

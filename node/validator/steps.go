@@ -108,6 +108,7 @@ func (c *Core) agreed(d sm.Deliver) {
 func (c *Core) final(v byzcoin.Final) {
 	r, t := c.finals[0].report, c.finals[0].turned
 	c.finals = c.finals[1:]
+	c.seal.shown = v.Block.Header.Term()
 	for _, ref := range v.Block.Refs {
 		if ref.Author == c.cfg.Self {
 			c.pool.final(ref.Number, c.answer)
@@ -117,6 +118,10 @@ func (c *Core) final(v byzcoin.Final) {
 	c.out = append(c.out, sm.Deliver{Value: Decided{v.Block, v.Bodies, r, v.Synced}})
 	c.stepRelay(atomix.Decided{Block: v.Block, Report: r, Lead: c.lead()})
 	c.paid(r)
+	c.retryAt = time.Time{}
+	if v.Block.Header.Term() == c.bft.Term() {
+		c.first = firstBlock{}
+	}
 	if t != nil {
 		c.turned(t)
 	} else {
@@ -134,6 +139,10 @@ func (c *Core) lead() int {
 // author puts the queue into a body when it is time: at once if none of ours is
 // under way or a body is full, and otherwise when the queue has waited enough.
 func (c *Core) author() {
+	if c.now.Before(c.retryAt) {
+		c.wake(c.retryAt)
+		return
+	}
 	for !c.pool.empty() && len(c.pool.bodies) < c.cfg.Limits.Bodies {
 		ready := len(c.pool.bodies) == 0 || c.pool.full() || c.pool.bundles.len() > 0
 		if !ready && c.now.Before(c.gatherAt) {
@@ -144,7 +153,8 @@ func (c *Core) author() {
 		queued := c.pool.txs.len() + c.pool.bundles.len()
 		c.stepAgreement(byzcoin.Author{Payload: encode(d), Content: d, Tag: d})
 		if c.pool.txs.len()+c.pool.bundles.len() == queued { // refused
-			c.wake(c.now.Add(authorRetry))
+			c.retryAt = c.now.Add(authorRetry)
+			c.wake(c.retryAt)
 			return
 		}
 		// The more bodies wait for a block, the less another one helps: larger

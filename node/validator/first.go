@@ -1,0 +1,42 @@
+package validator
+
+import (
+	"slices"
+	"time"
+
+	"ios/chain"
+	"ios/pob/byzcoin"
+)
+
+// A shard shows that it has gone through an epoch's batches by a final block of
+// its last committee. One that has no work makes such a block without any: else
+// the next epoch would take it for dead.
+
+// firstBlock is what is known of the first block of the term that acts.
+type firstBlock struct {
+	since    time.Time // when the term began here; zero once it has a block
+	authored time.Time // when we last put up a body for it
+}
+
+// authorFirst puts up an empty body if the term is the epoch's last and has no
+// block: first the leader, then the others one after the other.
+func (c *Core) authorFirst() {
+	f, seat := &c.first, c.bft.Seat()
+	if f.since.IsZero() || seat < 0 || c.term == c.cfg.Term || c.progress == nil || !c.progress.Done() {
+		return
+	}
+	members := c.bft.Members()
+	rank := (seat - slices.Index(members, c.bft.Leader()) + len(members)) % len(members)
+	at := f.since.Add(time.Duration(rank) * c.cfg.Patience)
+	if again := f.authored.Add(4 * c.cfg.Patience); !f.authored.IsZero() && again.After(at) {
+		at = again
+	}
+	if c.now.Before(at) {
+		c.wake(at)
+		return
+	}
+	f.authored = c.now
+	d := &chain.Payload{}
+	c.stepAgreement(byzcoin.Author{Payload: encode(d), Content: d, Tag: d})
+	c.wake(c.now.Add(4 * c.cfg.Patience))
+}
