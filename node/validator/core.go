@@ -78,8 +78,6 @@ type Core struct {
 	turns   []*heldTurn
 	vetted  map[chain.ValidatorID]bool
 
-	seal seal
-
 	// What the terms before have left.
 	owed  []owedTx
 	debts []*debt
@@ -265,7 +263,6 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 	c.author()
 	c.tellReady()
 	c.authorTurn()
-	c.authorSeal()
 	c.inOffice()
 	return c.out
 }

@@ -108,7 +108,6 @@ func (c *Core) agreed(d sm.Deliver) {
 func (c *Core) final(v byzcoin.Final) {
 	r, t := c.finals[0].report, c.finals[0].turned
 	c.finals = c.finals[1:]
-	c.seal.shown = v.Block.Header.Term()
 	for _, ref := range v.Block.Refs {
 		if ref.Author == c.cfg.Self {
 			c.pool.final(ref.Number, c.answer)
