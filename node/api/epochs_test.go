@@ -34,7 +34,9 @@ func TestRecordsOfEpochsAreStreamed(t *testing.T) {
 	if err := c.Epochs(t.Context(), 2, func(*epochs.Record) error { return enough }); !errors.Is(err, enough) {
 		t.Error(err)
 	}
-	r.backend.epochs[1].Number = 7
+	r.backend.mu.Lock()
+	r.backend.epochs[1] = &epochs.Record{Number: 7}
+	r.backend.mu.Unlock()
 	if err := c.Epochs(t.Context(), 2, func(*epochs.Record) error { return nil }); err == nil {
 		t.Error("records without order are taken")
 	}

@@ -22,70 +22,94 @@ type Endpoint struct {
 }
 
 // Network is all endpoints of a chain, by shard. Whom a call fails with is
-// passed over for a while, and named when none is left. It is safe for use by
-// many goroutines.
+// passed over for a while, and named when none is left. One that follows the
+// epochs knows who is in which shard now, see [FollowNetwork]. It is safe for use
+// by many goroutines.
 type Network struct {
 	genesis *chain.Genesis
 	chainID chain.Hash
 	now     func() time.Time
+	urls    map[chain.ValidatorID]string // in place of the registry's
+	follow  following
 
-	mu     sync.Mutex
-	shards [][]*member
+	mu      sync.Mutex
+	shards  [][]*member
+	conns   map[string]*Client // by URL
+	grouped uint64             // epoch that shards are of
 }
 
 // member is an endpoint and what is known of its health.
 type member struct {
 	Endpoint
-	until time.Time // it is passed over before
+	leaves bool      // it has no seat at the end of the epoch's transition
+	until  time.Time // it is passed over before
 }
 
 // passOver is how long an endpoint that failed is asked last.
 const passOver = 5 * time.Second
 
-// NewNetwork makes the view of a network whose genesis names the endpoints.
-// Shards lists the validators of each shard. Further URLs, by validator, take
-// precedence over the genesis's.
+// NewNetwork makes the view of a network whose genesis names the endpoints, and
+// whose shards have the same validators for ever. Shards lists the validators of
+// each shard. Further URLs, by validator, take precedence over the genesis's.
 func NewNetwork(g *chain.Genesis, shards [][]chain.ValidatorID, urls map[chain.ValidatorID]string) (*Network, error) {
 	if len(shards) != g.Shards {
 		return nil, fmt.Errorf("%d shards are assigned, the genesis has %d", len(shards), g.Shards)
 	}
-	n := &Network{genesis: g, chainID: g.ID(), now: time.Now, shards: make([][]*member, g.Shards)}
+	n := newNetwork(g, urls)
 	for s, ids := range shards {
 		for _, id := range ids {
 			if int(id) >= len(g.Validators) {
 				return nil, fmt.Errorf("shard %d has validator %d, the genesis names %d", s, id, len(g.Validators))
 			}
-			v := &g.Validators[id]
-			url := v.API
-			if u, ok := urls[id]; ok {
-				url = u
-			}
-			if url == "" {
-				continue
-			}
-			n.shards[s] = append(n.shards[s], &member{Endpoint: Endpoint{
-				ID: id, Name: v.Name, Shard: chain.ShardID(s), URL: url,
-				Client: NewClient(url, ClientConfig{Attempts: 1}).At(chain.ShardID(s)),
-			}})
+			n.add(chain.ShardID(s), id, &g.Validators[id])
 		}
 	}
 	return n, nil
 }
 
-// Genesis is the network's genesis.
-func (n *Network) Genesis() *chain.Genesis { return n.genesis }
-
-// Close closes idle connections.
-func (n *Network) Close() {
-	for _, members := range n.shards {
-		for _, m := range members {
-			m.Client.Close()
-		}
+func newNetwork(g *chain.Genesis, urls map[chain.ValidatorID]string) *Network {
+	return &Network{
+		genesis: g, chainID: g.ID(), now: time.Now, urls: urls,
+		shards: make([][]*member, g.Shards), conns: make(map[string]*Client),
 	}
 }
 
-// Endpoints are those of a shard, in a fixed order.
+// add adds a validator to a shard, if it has an endpoint.
+func (n *Network) add(shard chain.ShardID, id chain.ValidatorID, v *chain.Validator) *member {
+	url := v.API
+	if u, ok := n.urls[id]; ok {
+		url = u
+	}
+	if url == "" {
+		return nil
+	}
+	c := n.conns[url]
+	if c == nil {
+		c = NewClient(url, ClientConfig{Attempts: 1})
+		n.conns[url] = c
+	}
+	m := &member{Endpoint: Endpoint{ID: id, Name: v.Name, Shard: shard, URL: url, Client: c.At(shard)}}
+	n.shards[shard] = append(n.shards[shard], m)
+	return m
+}
+
+// Genesis is the network's genesis.
+func (n *Network) Genesis() *chain.Genesis { return n.genesis }
+
+// Close ends what goes on in the background and closes idle connections.
+func (n *Network) Close() {
+	n.follow.close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns {
+		c.Close()
+	}
+}
+
+// Endpoints are those of a shard, in a fixed order within an epoch.
 func (n *Network) Endpoints(shard chain.ShardID) []Endpoint {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if int(shard) >= len(n.shards) {
 		return nil
 	}
@@ -98,11 +122,11 @@ func (n *Network) Endpoints(shard chain.ShardID) []Endpoint {
 
 // order is the members of a shard with those that failed lately at the end.
 func (n *Network) order(shard chain.ShardID) []*member {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if int(shard) >= len(n.shards) {
 		return nil
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	now := n.now()
 	list := slices.Clone(n.shards[shard])
 	slices.SortStableFunc(list, func(a, b *member) int {
@@ -156,6 +180,25 @@ func (e *ShardError) Unwrap() []error { return append([]error{ErrUnreachable}, e
 // succeeds or refuses for a reason that others would give, too. What those that
 // answer do not have (ErrNotFound, ErrNotYet, ErrPruned) is not there.
 func (n *Network) Try(ctx context.Context, shard chain.ShardID, f func(context.Context, Endpoint) error) error {
+	n.keepUp()
+	epoch := n.epoch()
+	err := n.try(ctx, shard, f)
+	if moved(err) {
+		// They may have changed their shards, or gone.
+		if _, e := n.Refresh(ctx); e == nil && n.epoch() != epoch {
+			err = n.try(ctx, shard, f)
+		}
+	}
+	return err
+}
+
+// moved reports whether another epoch may be why nobody answered.
+func moved(err error) bool {
+	var fail *ShardError
+	return errors.As(err, &fail)
+}
+
+func (n *Network) try(ctx context.Context, shard chain.ShardID, f func(context.Context, Endpoint) error) error {
 	fail := &ShardError{Shard: shard}
 	var missing error
 	for _, m := range n.order(shard) {

@@ -15,13 +15,21 @@ type Health struct {
 	Err    error
 }
 
-// Statuses asks all endpoints at a time, by shard and place. An endpoint that
+// Statuses asks all endpoints at a time, by shard and place, but for validators
+// that are about to leave the shard. An endpoint that
 // serves another chain or shard than the network's view has it, is a fault.
 func (n *Network) Statuses(ctx context.Context) []Health {
+	n.keepUp()
 	var all []*member
+	n.mu.Lock()
 	for _, members := range n.shards {
-		all = append(all, members...)
+		for _, m := range members {
+			if !m.leaves {
+				all = append(all, m)
+			}
+		}
 	}
+	n.mu.Unlock()
 	out := make([]Health, len(all))
 	each(len(all), func(i int) {
 		m := all[i]

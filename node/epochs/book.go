@@ -144,20 +144,26 @@ func (b *Book) Signing(id chain.ValidatorID) (sig.PublicKey, bool) {
 	return b.book.Signing(id)
 }
 
-// Seats are who can have a seat in a shard now, those first who have one all the
-// time: then those who come, and those who go.
+// Seats is [Seats] of the book as it is now.
 func (b *Book) Seats(shard chain.ShardID) ([]chain.ValidatorID, error) {
 	b.mu.Lock()
-	plan, err := b.book.ShardPlan(shard)
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	list, _, err := Seats(b.book, shard)
+	return list, err
+}
+
+// Seats are who can have a seat in a shard now, those first who have one all the
+// time: then those who come, and as many as leaving says who go.
+func Seats(book *identity.Book, shard chain.ShardID) (list []chain.ValidatorID, leaving int, err error) {
+	plan, err := book.ShardPlan(shard)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	from, to := plan.Old[shard], plan.New[shard]
-	var stay, come, leave []chain.ValidatorID
+	var come, leave []chain.ValidatorID
 	for _, v := range to {
 		if slices.Contains(from, v) {
-			stay = append(stay, v)
+			list = append(list, v)
 		} else {
 			come = append(come, v)
 		}
@@ -167,5 +173,22 @@ func (b *Book) Seats(shard chain.ShardID) ([]chain.ValidatorID, error) {
 			leave = append(leave, v)
 		}
 	}
-	return slices.Concat(stay, come, leave), nil
+	return slices.Concat(list, come, leave), len(leave), nil
+}
+
+// Who is a validator with a seat in a shard, as the registry had it when the
+// shard's plan was made, or has it now.
+func Who(book *identity.Book, shard chain.ShardID, id chain.ValidatorID) (*identity.Member, bool) {
+	if v, ok := book.Current().Validator(id); ok {
+		return v, true
+	}
+	plan, err := book.ShardPlan(shard)
+	if err != nil {
+		return nil, false
+	}
+	rec, err := book.Record(plan.Epoch)
+	if err != nil {
+		return nil, false
+	}
+	return rec.Validator(id)
 }

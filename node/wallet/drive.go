@@ -39,32 +39,69 @@ type Hear struct {
 // may be called at any time, any number of times, and on any machine. When ctx
 // ends first nothing is lost: what is locked goes on without the client.
 func (r *Remote) Track(ctx context.Context, t *chain.Tx, hear Hear) (Result, error) {
-	m, err := r.machine(t, rand.IntN(1<<16))
+	for {
+		moved := r.Net.Moved()
+		d := &driver{
+			remote: r, hear: hear, moved: moved,
+			events: make(chan sm.Event), timers: make(map[sm.TimerKey]time.Time),
+			result: Result{ID: t.ID, Shards: make(map[chain.ShardID]Progress)},
+		}
+		err := d.drive(ctx, t)
+		if errors.Is(err, errMoved) {
+			continue // others are to be asked now
+		}
+		return d.result, err
+	}
+}
+
+// errMoved ends a driver when another epoch has begun.
+var errMoved = errors.New("another epoch has begun")
+
+func (d *driver) drive(ctx context.Context, t *chain.Tx) error {
+	m, err := d.machine(t, rand.IntN(1<<16))
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	d := &driver{
-		remote: r, ctx: ctx, hear: hear,
-		events: make(chan sm.Event), timers: make(map[sm.TimerKey]time.Time),
-		result: Result{ID: t.ID, Shards: make(map[chain.ShardID]Progress)},
-	}
+	d.ctx = ctx
 	defer d.requests.Wait()
 	defer cancel()
-	err = d.run(m, t)
-	return d.result, err
+	return d.run(m, t)
+}
+
+// machine is the client's machine for a transaction. Validators are known to it
+// by their places, so whom the driver asks does not change.
+func (d *driver) machine(t *chain.Tx, first int) (*atomix.Transfer, error) {
+	r := d.remote
+	cfg := atomix.TransferConfig{
+		Params: r.Params, Tx: t, Terms: r.Net.Committees(), First: first,
+		Interval: r.timing.interval, MaxInterval: r.timing.maxInterval, Timeout: r.timing.timeout,
+	}
+	for s := range chain.ShardID(r.Params.Shards) {
+		endpoints := r.Net.Endpoints(s)
+		c, err := r.Net.Newest(s)
+		if err != nil {
+			return nil, err
+		}
+		d.endpoints = append(d.endpoints, endpoints)
+		cfg.Members = append(cfg.Members, len(endpoints))
+		cfg.Committees = append(cfg.Committees, c.Cosi)
+	}
+	return atomix.NewTransfer(cfg)
 }
 
 // driver runs one machine: it makes its requests and keeps its timers.
 type driver struct {
-	remote   *Remote
-	ctx      context.Context
-	hear     Hear
-	events   chan sm.Event // answers
-	timers   map[sm.TimerKey]time.Time
-	requests sync.WaitGroup
-	result   Result
-	done     bool
+	remote    *Remote
+	endpoints [][]api.Endpoint // by shard
+	moved     <-chan struct{}
+	ctx       context.Context
+	hear      Hear
+	events    chan sm.Event // answers
+	timers    map[sm.TimerKey]time.Time
+	requests  sync.WaitGroup
+	result    Result
+	done      bool
 }
 
 func (d *driver) run(m *atomix.Transfer, t *chain.Tx) error {
@@ -83,6 +120,8 @@ func (d *driver) run(m *atomix.Transfer, t *chain.Tx) error {
 			}
 			delete(d.timers, key)
 			ev = sm.Fire{Key: key}
+		case <-d.moved:
+			return errMoved
 		case <-d.ctx.Done():
 			return d.ctx.Err()
 		}
@@ -132,7 +171,7 @@ const requestTime = time.Minute
 // request asks a peer off the loop. The machine asks one at a time in each
 // shard, so there are few.
 func (d *driver) request(peer atomix.Peer, f func(context.Context, api.Endpoint) sm.Event) {
-	endpoint := d.remote.Net.Endpoints(peer.Shard)[peer.Member]
+	endpoint := d.endpoints[peer.Shard][peer.Member]
 	d.requests.Go(func() {
 		ctx, cancel := context.WithTimeout(d.ctx, requestTime)
 		defer cancel()
@@ -155,6 +194,10 @@ func (d *driver) ask(ctx context.Context, p api.Endpoint, e atomix.Ask, t *chain
 		ev.Claim = atomix.ClaimRecorded
 		// A proof that is none is left out: the machine takes that for a lie.
 		ev.Proof, _ = chain.DecodeOutcomeProof(o.Proof)
+		if ev.Proof != nil {
+			// The machine knows only what is known when it looks.
+			_, _ = d.remote.Net.Committee(ctx, p.Shard, ev.Proof.Header.Term())
+		}
 	case o.State == api.StatePending:
 		ev.Claim = atomix.ClaimPending
 	case o.State == api.StateSkipped:
@@ -197,7 +240,9 @@ func (d *driver) fetch(ctx context.Context, p api.Endpoint, e atomix.FetchBundle
 	raw, err := p.Bundle(ctx, t.ID, e.Dest)
 	ev := atomix.Fetched{Peer: e.Peer, Dest: e.Dest, Err: err}
 	if err == nil {
-		ev.Bundle, ev.Err = d.remote.Params.DecodeBundle(raw)
+		if ev.Bundle, ev.Err = d.remote.Params.DecodeBundle(raw); ev.Err == nil {
+			_, _ = d.remote.Net.Committee(ctx, p.Shard, ev.Bundle.Header.Term())
+		}
 	}
 	return ev
 }
@@ -229,7 +274,7 @@ func (d *driver) deliver(value any) {
 		d.result.Verdict, d.result.Reason, d.done = verdictName(v.Verdict), v.Reason, true
 	case atomix.Liar:
 		if d.hear.Liar != nil {
-			d.hear.Liar(d.remote.Net.Endpoints(v.Shard)[v.Member].Name, v.Err)
+			d.hear.Liar(d.endpoints[v.Shard][v.Member].Name, v.Err)
 		}
 	}
 }

@@ -7,11 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"ios/atomix"
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/sig"
-	"ios/eds"
 	"ios/node/api"
 )
 
@@ -22,8 +20,7 @@ type Remote struct {
 	Params  *chain.Params
 	Net     *api.Network
 
-	committees []*cosi.Committee
-	timing     timing
+	timing timing
 }
 
 // timing is how a transfer asks; zero values stand for the machine's own.
@@ -36,25 +33,15 @@ func NewRemote(g *chain.Genesis, urls map[chain.ValidatorID]string) (*Remote, er
 }
 
 func newRemote(g *chain.Genesis, urls map[chain.ValidatorID]string, scheme cosi.Scheme) (*Remote, error) {
-	shards, err := eds.Committees(g, scheme)
+	net, err := api.FollowNetwork(g, scheme, urls)
 	if err != nil {
 		return nil, err
 	}
-	r := &Remote{Genesis: g, Params: g.Params()}
-	members := make([][]chain.ValidatorID, len(shards))
-	for s, c := range shards {
-		members[s] = c.Members
-		r.committees = append(r.committees, c.Cosi)
-	}
-	r.Net, err = api.NewNetwork(g, members, urls)
-	return r, err
+	return &Remote{Genesis: g, Params: g.Params(), Net: net}, nil
 }
 
 // Close closes idle connections.
 func (r *Remote) Close() { r.Net.Close() }
-
-// Committee is the one of a shard; it verifies the shard's proofs.
-func (r *Remote) Committee(shard chain.ShardID) *cosi.Committee { return r.committees[shard] }
 
 // FetchTx gets a transaction from whichever shard knows it. ErrUnknownTx: all
 // shards answered and none knows it.
@@ -185,7 +172,14 @@ func (r *Remote) outcome(ctx context.Context, shard chain.ShardID, id chain.TxID
 		}
 		found := ShardOutcome{Shard: shard, State: o.State.String(), Height: o.Height, Time: o.Time, Reason: o.Reason}
 		if o.State.Recorded() {
-			proof, err := r.proof(shard, id, &o)
+			proof, err := r.proof(ctx, shard, id, &o)
+			if unprovable(err) {
+				found.Reason = err.Error()
+				if int(o.State) > rank {
+					best, rank = found, int(o.State)
+				}
+				return chain.Rule(api.ErrNotFound, "%v", err) // another proof may do
+			}
 			if err != nil {
 				return chain.Rule(chain.ErrEncoding, "%s claims an outcome that it does not prove: %v", e.Name, err)
 			}
@@ -207,8 +201,14 @@ func (r *Remote) outcome(ctx context.Context, shard chain.ShardID, id chain.TxID
 
 const unreachable = "unreachable"
 
+// unprovable reports whether a proof cannot be judged: its term is not known, or
+// not any more.
+func unprovable(err error) bool {
+	return errors.Is(err, chain.ErrNotReady) || errors.Is(err, chain.ErrExpired)
+}
+
 // proof decodes and verifies the proof of an outcome.
-func (r *Remote) proof(shard chain.ShardID, id chain.TxID, o *api.Outcome) (*chain.OutcomeProof, error) {
+func (r *Remote) proof(ctx context.Context, shard chain.ShardID, id chain.TxID, o *api.Outcome) (*chain.OutcomeProof, error) {
 	p, err := chain.DecodeOutcomeProof(o.Proof)
 	if err != nil {
 		return nil, err
@@ -216,19 +216,11 @@ func (r *Remote) proof(shard chain.ShardID, id chain.TxID, o *api.Outcome) (*cha
 	if p.Entry.ID != id {
 		return nil, chain.Rule(chain.ErrProof, "it is for transaction %s", p.Entry.ID.Short())
 	}
-	return p, p.Verify(r.Params, shard, r.committees[shard])
-}
-
-// machine is the client's machine for a transaction.
-func (r *Remote) machine(t *chain.Tx, first int) (*atomix.Transfer, error) {
-	cfg := atomix.TransferConfig{
-		Params: r.Params, Tx: t, Committees: r.committees, First: first,
-		Interval: r.timing.interval, MaxInterval: r.timing.maxInterval, Timeout: r.timing.timeout,
+	by, err := r.Net.Committee(ctx, shard, p.Header.Term())
+	if err != nil {
+		return nil, err
 	}
-	for s := range r.committees {
-		cfg.Members = append(cfg.Members, len(r.Net.Endpoints(chain.ShardID(s))))
-	}
-	return atomix.NewTransfer(cfg)
+	return p, p.Verify(r.Params, shard, by.Cosi)
 }
 
 // submit hands a transaction to the first validator of the shard that takes it.

@@ -155,7 +155,7 @@ func (l *ledger) block(raw []byte) error {
 			}
 		}
 	}
-	h := chain.Header{Chain: p.ChainID, Shard: l.id, Height: uint64(len(l.blocks) + 1), Bodies: sha256.Sum256(raw)}
+	h := chain.Header{Chain: p.ChainID, Shard: l.id, Epoch: 1, Height: uint64(len(l.blocks) + 1), Bodies: sha256.Sum256(raw)}
 	h.Outcomes = l.state.Execute(&h, []*chain.Body{{Content: pl}})
 	b := &chain.Block{Header: h, Cert: l.certify(&h)}
 	l.state.Finalize(b)
