@@ -52,7 +52,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		BlockInterval: 500 * time.Millisecond, BlockGap: 50 * time.Millisecond,
 		Delta: 500 * time.Millisecond, BodyQuota: 8,
-		SwapPermille: 100, Byzantine: 250, Bound: 6,
+		SwapPermille: 334, Byzantine: 250, Bound: 6,
 		UnbondEpochs: 4, AbsentEpochs: 3, Churn: 100, BatchDeadline: 30 * time.Second,
 	}
 }
