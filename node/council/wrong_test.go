@@ -65,6 +65,7 @@ func (w *world) misled(b *chain.Body) *chain.Body {
 // A leader that chooses a wrong dealing is found out by all members, not only by
 // those of the dealer's group, who alone would be hurt.
 func TestAChoiceWithAWrongDealing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, plan{validators: 18, seed: 1, faults: calm, policy: func(p *chain.Policy) { p.GroupSize = 9 }})
 	w.eventually("a leader", w.phase(Dealing), time.Minute)
 	liar, _ := w.leader()
