@@ -56,3 +56,30 @@ func TestAJoinerThatNeverSyncsStopsNothing(t *testing.T) {
 	}
 	t.Logf("with a seat that nobody takes it is %v from term to term at most", r.TurnGap)
 }
+
+// crowded has more bodies held than a block takes, so that terms end with many
+// unfinished, while validators crash.
+func crowded(seed uint64) simnet.Plan {
+	p := changing(seed, 2, 4, 5)
+	p.Until, p.EpochEvery, p.Payments = 6*time.Second, 300*time.Millisecond, 400
+	p.Policy.MinGap, p.Policy.Quota, p.Policy.Window = 150*time.Millisecond, 1, 16
+	p.Limits.QueueTxs, p.Limits.BodyTxs, p.Limits.Bodies = 64, 1, 12
+	p.Every, p.Down, p.Pause = 500*time.Millisecond, 1, 2*time.Second
+	return p
+}
+
+// What a term leaves unfinished, the next ones finish.
+func TestWhatATermLeavesIsFinished(t *testing.T) {
+	carried := 0
+	for seed := range uint64(6) {
+		r, err := simnet.Run(crowded(seed + 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		carried += r.Carried
+	}
+	t.Logf("%d transactions were carried from term to term", carried)
+	if carried < 20 {
+		t.Errorf("only %d transactions were carried from term to term", carried)
+	}
+}

@@ -202,6 +202,11 @@ func (j *judge) turn(f *finality, b *chain.Block, bodies []*chain.Body) {
 		clear(f.numbers)
 		f.leads[f.term()] = leadOf(b, j.board(h.Shard, f.term()))
 		j.stats.Turns++
+		for p := range j.promises {
+			if p.shard == h.Shard && !f.done[p.id] {
+				j.stats.Carried++
+			}
+		}
 		j.stats.Absent = max(j.stats.Absent, len(next.Absent))
 		j.refresh(h.Shard)
 		return

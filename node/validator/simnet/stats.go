@@ -27,10 +27,11 @@ type Stats struct {
 	Verdicts  int // of clients
 	Surprises int // payments that committed after a client was refused
 
-	Epochs int // announced
-	Turns  int // of shards, into epochs and batches
-	Waits  int // of members for batches that would leave too many seats absent
-	Absent int // seats at once
+	Epochs  int // announced
+	Turns   int // of shards, into epochs and batches
+	Carried int // transactions, once for each term that left them unfinished
+	Waits   int // of members for batches that would leave too many seats absent
+	Absent  int // seats at once
 	// BadTurns are those that traitors made up.
 	BadTurns int
 	Gap      time.Duration // the longest between two final blocks of one term
@@ -59,6 +60,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Surprises += o.Surprises
 	s.Epochs += o.Epochs
 	s.Turns += o.Turns
+	s.Carried += o.Carried
 	s.Waits += o.Waits
 	s.BadTurns += o.BadTurns
 	s.Absent = max(s.Absent, o.Absent)
@@ -68,7 +70,7 @@ func (s *Stats) Add(o *Stats) {
 
 // String is all of it in a line.
 func (s *Stats) String() string {
-	return fmt.Sprintf("%d steps in %v of simulated time, %d blocks, view %d at most, %d restarts (%d from snapshots), %d double proposals, %d certificates of traitors, %d payments, %d accepted, %d refused, %d skipped, %d committed (%d across shards), %d aborted, %d verdicts of clients (%d surprised), %d forgeries noticed, %d epochs with %d turns, %d waits, %d absent at most, %d turns made up by traitors",
+	return fmt.Sprintf("%d steps in %v of simulated time, %d blocks, view %d at most, %d restarts (%d from snapshots), %d double proposals, %d certificates of traitors, %d payments, %d accepted, %d refused, %d skipped, %d committed (%d across shards), %d aborted, %d verdicts of clients (%d surprised), %d forgeries noticed, %d epochs with %d turns, %d left to the next term, %d waits, %d absent at most, %d turns made up by traitors",
 		s.Steps, s.Simulated.Round(time.Second), s.Blocks, s.Views,
-		s.Restarts, s.Snapshots, s.Twins, s.Plots, s.Submitted, s.Accepted, s.Refused, s.Skipped, s.Committed, s.Cross, s.Aborted, s.Verdicts, s.Surprises, s.Blamed, s.Epochs, s.Turns, s.Waits, s.Absent, s.BadTurns)
+		s.Restarts, s.Snapshots, s.Twins, s.Plots, s.Submitted, s.Accepted, s.Refused, s.Skipped, s.Committed, s.Cross, s.Aborted, s.Verdicts, s.Surprises, s.Blamed, s.Epochs, s.Turns, s.Carried, s.Waits, s.Absent, s.BadTurns)
 }
