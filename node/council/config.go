@@ -29,6 +29,8 @@ type Config struct {
 	// Self is our place in the registry. Who has none yet follows the chain under
 	// a number that no validator has.
 	Self chain.ValidatorID
+	// Keys are those that we are registered with. In epochs in which we have other
+	// ones, since they were rotated, we follow the chain without a voice.
 	Keys Keys
 	// Policy is the agreement's.
 	Policy byzcoin.Policy

@@ -243,3 +243,30 @@ func TestOutcomesAreStored(t *testing.T) {
 		t.Errorf("outcomes of %d blocks, the order among them: %v", heights, found)
 	}
 }
+
+// A validator changes all its keys. Before it is started with the new ones, it
+// follows without a voice; then it takes part again, whatever its log is from.
+func TestKeysAreRotated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{validators: 5, seed: 8, faults: calm, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
+	old, fresh := w.keys[2], newSecrets(77)
+	op := &identity.Rotate{Order: identity.Order{ID: 2, Seq: 1}, Validator: fresh.validator(2)}
+	op.Key = old.signing.Public()
+	msg := op.SignedBytes(w.genesis.ID())
+	op.Proofs = identity.KeyProofs{Signing: fresh.signing.Sign(msg), Identity: fresh.identity.Sign(msg), Cosi: must(scheme.Sign(fresh.cosi, msg))}
+	identity.SignOrder(op, w.genesis.ID(), old.signing)
+	w.submit(0, "rotate", op)
+	w.done("rotate", identity.Done)
+	w.keys[2] = fresh // for the shards' blocks; the validator runs with the old ones
+	w.toEpoch(3, time.Minute)
+	if c := w.core(2); c.bft.Seat() >= 0 || c.beacon != nil {
+		t.Error("it takes part with keys that it does not have")
+	}
+	w.net.Crash(2)
+	w.net.Restart(2)
+	w.toEpoch(5, time.Minute)
+	w.drawn()
+	if s, _ := w.core(0).state.Validator(2); w.core(2).bft.Seat() < 0 || s.Missed > 0 {
+		t.Errorf("it does not take part: %+v", s)
+	}
+}
