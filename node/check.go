@@ -283,9 +283,10 @@ func (c *checker) suspect(source string) bool {
 }
 
 // certificates checks other shards' certificates, each once. ErrNotReady is the
-// kind of one of a term that is not known here, which may be nobody's fault.
-// Whether a certificate is too old to convince is for the ledger to say: it says
-// the same everywhere.
+// kind of one of a term that is not known here, or no longer believed: which may
+// be nobody's fault, since members hear of an epoch one after the other. The
+// ledger refuses old ones by its own epoch, the same everywhere; but a shard that
+// is stalled in an old epoch must not believe keys of that time either.
 func (c *checker) certificates(list []atomix.Certified) error {
 	for _, f := range list {
 		err, known := c.certs[f.Key]

@@ -136,3 +136,18 @@ func TestShardsGoFromEpochToEpoch(t *testing.T) {
 		t.Error("the shards account for", sum)
 	}
 }
+
+// Keys of epochs long gone are believed by nobody, whatever epoch a shard is in.
+func TestNoOldKeysAreBelieved(t *testing.T) {
+	r := newRig(t, 1, 4)
+	for range 3 {
+		r.begin(identity.Void)
+	}
+	n := r.nodes[0].node
+	if _, err := n.check.committees.Committee(0, chain.Term{Epoch: 1}); !errors.Is(err, chain.ErrExpired) {
+		t.Errorf("the committee of epoch 1 in epoch 4: %v", err)
+	}
+	if _, err := n.check.committees.Committee(0, chain.Term{Epoch: 4}); err != nil {
+		t.Error(err)
+	}
+}

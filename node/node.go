@@ -70,7 +70,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, net: net, started: time.Now(),
 		log:   cfg.Log.WithField("validator", cfg.Node.Name),
-		wired: make(chan struct{}), rates: newRates(), check: newChecker(net.book.Ever()),
+		wired: make(chan struct{}), rates: newRates(), check: newChecker(net.book),
 	}
 	n.quit, n.fail = context.WithCancelCause(context.Background())
 	n.stats = newMetrics(n)
