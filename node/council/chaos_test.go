@@ -25,8 +25,8 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 }
 
 // chaos is a world in which everything goes wrong for a while: crashes of any and
-// of all, partitions, lossy links, snapshots in between. Afterwards the epochs go
-// on.
+// of all, partitions, lossy links, snapshots in between, and in every second one as
+// many liars as there may be. Afterwards the epochs go on.
 func chaos(t *testing.T, seed uint64) *world {
 	sizes := []int{1, 4, 5, 6, 7, 8, 10}
 	n := sizes[seed%uint64(len(sizes))]
@@ -35,6 +35,13 @@ func chaos(t *testing.T, seed uint64) *world {
 		policy: func(p *chain.Policy) { p.EpochLength, p.AbsentEpochs = 3*time.Second, 100 },
 	})
 	w.chaotic = true
+	if names := viceNames(); seed%2 == 0 {
+		for _, i := range w.net.Random().Perm(n)[:(n-1)/3] {
+			id := w.ids[i]
+			w.hostile[id] = true
+			w.net.FilterOut(id, vices[names[w.net.Random().IntN(len(names))]](w, id))
+		}
+	}
 	down := 0 // any, and all
 	if seed%3 == 0 {
 		down = max(1, (n-1)/3)

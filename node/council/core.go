@@ -32,9 +32,13 @@ type Core struct {
 	bases  bases
 	gate   gate
 	outbox outbox
-	told   Status
-	ever   bool // Status was delivered
 	issue  string
+
+	stirred bool // a part said something that calls for another look
+	changed bool // the status may have
+	told    Status
+	ever    bool      // Status was delivered
+	tellAt  time.Time // when to look at it again, at the latest
 
 	now    time.Time
 	wakeAt time.Time // earliest time at which there is something to do
@@ -83,7 +87,11 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 		c.now = now
 	}
 	c.out, c.wakeAt = nil, time.Time{}
+	if _, ok := ev.(sm.Receive); !ok {
+		c.changed = true
+	}
 	c.event(ev)
+	c.changed = c.changed || c.stirred
 	c.drive()
 	c.tell()
 	c.setTimer()

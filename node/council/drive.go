@@ -11,7 +11,8 @@ func (c *Core) drive() {
 	if !c.started {
 		return
 	}
-	for {
+	for again := true; again; {
+		c.stirred = false
 		c.turn()
 		c.settle()
 		if c.beacon != nil {
@@ -20,16 +21,9 @@ func (c *Core) drive() {
 		}
 		released := c.release()
 		c.author()
-		if !released && c.prepared == c.coming() && !c.pressing() {
-			return
-		}
+		again = released || c.stirred
+		c.changed = c.changed || again
 	}
-}
-
-// pressing reports whether a part has said something that calls for a step.
-func (c *Core) pressing() bool {
-	b := c.beacon
-	return len(c.turned) > 0 || b != nil && b.begun && (len(b.deal) > 0 || b.moves)
 }
 
 // settle has the agreement forget what was not final at the end of a term: clients

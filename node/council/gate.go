@@ -22,6 +22,8 @@ type gate struct {
 
 	own      []chain.BodyRef // seeds that we stand for, the last ones
 	others   map[chain.ValidatorID][]chain.BodyRef
+	stands   map[chain.BodyRef]int // how many others stand for a seed, its author left out
+	dirty    bool                  // there may be something to let go
 	repeatAt time.Time
 	interval time.Duration
 }
@@ -71,7 +73,7 @@ func (c *Core) sift(ev *Checked) bool {
 	if choice, err := drp.DecodeChoice(s.Choice); err == nil {
 		h.view = choice.View
 	}
-	c.gate.seeds = append(c.gate.seeds, h)
+	c.gate.seeds, c.gate.dirty = append(c.gate.seeds, h), true
 	return false
 }
 
@@ -79,6 +81,11 @@ func (c *Core) sift(ev *Checked) bool {
 func (c *Core) release() bool {
 	g := &c.gate
 	_, seeded := c.state.Seeded()
+	if !g.dirty {
+		c.endorse(seeded)
+		return c.letPass()
+	}
+	g.dirty = false
 	held := g.seeds[:0]
 	endorsed := false
 	for _, h := range g.seeds {
@@ -106,6 +113,7 @@ func (c *Core) release() bool {
 		}
 	}
 	if endorsed {
+		c.stirred = true
 		g.interval, g.repeatAt = 0, c.now
 	}
 	c.endorse(seeded)
@@ -136,18 +144,13 @@ func (c *Core) wanted(h *heldSeed) bool {
 	if c.backed(h.ref.Author, h.view) {
 		return true
 	}
-	n := 1 // its author does
-	for id, refs := range c.gate.others {
-		if id != h.ref.Author && slices.Contains(refs, h.ref) {
-			n++
-		}
-	}
-	if n > c.faults() {
+	if c.gate.stands[h.ref]+1 > c.faults() { // its author does, too
 		return true
 	}
 	switch b := c.beacon; {
 	case b == nil:
 		c.wake(h.until)
+		c.gate.dirty = true // look again then
 		return !c.now.Before(h.until)
 	case !b.begun:
 		return false
@@ -207,14 +210,24 @@ func (c *Core) onEndorsed(from chain.ValidatorID, msg sm.Message) {
 	if !ok || m.Epoch != c.coming() || from == c.cfg.Self || !c.member(from) {
 		return
 	}
-	if c.gate.others == nil {
-		c.gate.others = make(map[chain.ValidatorID][]chain.BodyRef)
+	g := &c.gate
+	if g.others == nil {
+		g.others, g.stands = make(map[chain.ValidatorID][]chain.BodyRef), make(map[chain.BodyRef]int)
 	}
-	refs := c.gate.others[from]
+	refs := g.others[from]
 	for _, ref := range m.Refs {
-		if !slices.Contains(refs, ref) {
-			refs = append(refs, ref)
+		if ref.Author == from || slices.Contains(refs, ref) {
+			continue
 		}
+		if len(refs) == maxEndorsed {
+			if g.stands[refs[0]]--; g.stands[refs[0]] == 0 {
+				delete(g.stands, refs[0])
+			}
+			refs = refs[1:]
+		}
+		refs = append(refs, ref)
+		g.stands[ref]++
+		g.dirty = true
 	}
-	c.gate.others[from] = refs[max(0, len(refs)-maxEndorsed):]
+	g.others[from] = refs
 }

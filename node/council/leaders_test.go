@@ -191,16 +191,23 @@ func (w *world) impose(id sm.NodeID) {
 // another.
 func TestASeedByNobodysLeader(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, plan{validators: 7, seed: 11, faults: calm})
-	w.eventually("the preparation", func() bool { return w.core(0).beacon != nil && w.core(0).beacon.begun }, time.Minute)
+	p := plan{validators: 7, seed: 11, faults: calm}
+	first := newWorld(t, p)
+	first.eventually("a leader", first.phase(Dealing), time.Minute)
+	leader, _ := first.leader()
+	impostor, witness := (leader+1)%7, (leader+2)%7
+
+	w := newWorld(t, p)
+	w.chaotic = true
+	w.hostile[impostor] = true
+	w.net.FilterOut(impostor, drop(func(_ sm.NodeID, msg sm.Message) bool { return msg.(*Envelope).Protocol == protoLottery }))
+	w.eventually("the preparation", func() bool { return w.core(impostor).beacon.begun }, time.Minute)
 	w.net.RunFor(20 * time.Millisecond) // tickets are not weighed yet
-	w.hostile[0] = true
-	w.net.FilterOut(0, drop(func(_ sm.NodeID, msg sm.Message) bool { return msg.(*Envelope).Protocol == protoLottery }))
-	w.impose(0)
-	w.eventually("its seed", func() bool { return len(w.core(3).gate.seeds) > 0 }, time.Minute)
+	w.impose(impostor)
+	w.eventually("its seed", func() bool { return len(w.core(witness).gate.seeds) > 0 }, time.Minute)
 	w.toEpoch(2, time.Minute)
 	w.drawn()
-	if w.seeders[0] == 0 {
+	if w.seeders[0] == impostor {
 		t.Error("its seed is the first")
 	}
 }
@@ -237,9 +244,10 @@ func TestNothingIsHeldBackForEver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, plan{validators: 7, seed: 1, faults: calm})
 	w.eventually("a leader", w.phase(Dealing), time.Minute)
-	c := w.core(0)
-	leader := c.beacon.round.Leader
+	leader, _ := w.leader()
+	c := w.core((leader + 3) % 7)
 	other := (leader + 1) % 7
+	c.gate = gate{}
 	seed := func(view uint64) *heldSeed {
 		return &heldSeed{ref: chain.BodyRef{Author: other, Number: 1}, view: view}
 	}
@@ -253,15 +261,23 @@ func TestNothingIsHeldBackForEver(t *testing.T) {
 	if c.wanted(h) {
 		t.Error("it is not held back")
 	}
-	c.gate.others = map[chain.ValidatorID][]chain.BodyRef{other: {h.ref}, leader: {h.ref}}
+	c.onEndorsed(other, &Endorsed{2, []chain.BodyRef{h.ref}})
+	c.onEndorsed(leader, &Endorsed{2, []chain.BodyRef{h.ref}})
+	c.onEndorsed(leader, &Endorsed{2, []chain.BodyRef{h.ref}})
 	if c.wanted(h) {
 		t.Error("two of seven, its author among them, are enough")
 	}
-	c.gate.others[(leader+2)%7] = []chain.BodyRef{h.ref}
+	third := (leader + 2) % 7
+	c.onEndorsed(third, &Endorsed{2, []chain.BodyRef{h.ref}})
 	if !c.wanted(h) {
 		t.Error("three of seven are not enough")
 	}
-	c.gate.others = nil
+	for i := range maxEndorsed { // what is too much takes its place
+		c.onEndorsed(third, &Endorsed{2, []chain.BodyRef{{Author: other, Number: uint64(2 + i)}}})
+	}
+	if c.wanted(h) {
+		t.Error("what a member stood for long ago counts")
+	}
 	c.beacon.round.View++
 	if !c.wanted(h) || c.wanted(seed(0)) {
 		t.Error("it is another view for what came before, and only for that")

@@ -50,6 +50,7 @@ func (k committees) Committee(shard chain.ShardID, term chain.Term) (*chain.Comm
 
 // finalized consumes a final block.
 func (c *Core) finalized(v *byzcoin.Final) {
+	c.stirred, c.gate.dirty = true, true
 	f := c.final[0]
 	c.final = c.final[1:]
 	c.persistFinal(&f)

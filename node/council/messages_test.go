@@ -87,7 +87,7 @@ func TestEndorsementsAreBounded(t *testing.T) {
 	say := func(from sm.NodeID, epoch uint64, n int) {
 		m := &Endorsed{Epoch: epoch}
 		for i := range n {
-			m.Refs = append(m.Refs, chain.BodyRef{Author: 1, Number: uint64(w.net.Random().Int64()), Hash: chain.Hash{byte(i)}})
+			m.Refs = append(m.Refs, chain.BodyRef{Author: 3, Number: uint64(w.net.Random().Int64()), Hash: chain.Hash{byte(i)}})
 		}
 		w.net.Do(0, sm.Receive{From: from, Msg: &Envelope{protoCouncil, m}})
 	}

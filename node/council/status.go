@@ -10,9 +10,10 @@ import (
 
 // tell delivers the status when it has changed.
 func (c *Core) tell() {
-	if !c.started {
+	if !c.started || !c.changed && c.now.Before(c.tellAt) {
 		return
 	}
+	c.changed, c.tellAt = false, c.now.Add(c.cfg.delta())
 	s := c.status()
 	if c.ever && s.equal(&c.told) {
 		return

@@ -58,6 +58,7 @@ func (c *Core) stepLottery(ev sm.Event) {
 			c.pass(e, protoLottery, timersLottery)
 			continue
 		}
+		c.stirred, c.gate.dirty = true, true
 		switch v := d.Value.(type) {
 		case eds.Round:
 			c.beacon.round = v
@@ -110,6 +111,7 @@ func (c *Core) agreed(d sm.Deliver) {
 	case byzcoin.Final:
 		c.finalized(&v)
 	case byzcoin.Succeeded:
+		c.stirred = true
 		c.turned = append(c.turned, v.From)
 	default:
 		c.emit(d)
@@ -119,6 +121,7 @@ func (c *Core) agreed(d sm.Deliver) {
 // served consumes what the beacon's machine delivers.
 func (c *Core) served(value any) {
 	b := c.beacon
+	c.stirred = true
 	switch v := value.(type) {
 	case drp.Propose:
 		b.proposal = &v
