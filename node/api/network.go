@@ -108,6 +108,7 @@ func (n *Network) Close() {
 
 // Endpoints are those of a shard, in a fixed order within an epoch.
 func (n *Network) Endpoints(shard chain.ShardID) []Endpoint {
+	n.keepUp()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if int(shard) >= len(n.shards) {

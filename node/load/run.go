@@ -98,8 +98,8 @@ func (r *run) measure(ctx context.Context) {
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
 	var wait sync.WaitGroup
-	for i, l := range r.lanes {
-		s := newSender(ctx, r.tally, i, r.Clients, r.Network.Endpoints(l.shard))
+	for i := range r.lanes {
+		s := newSender(ctx, r.tally, i, r.Clients, r.Network)
 		r.senders = append(r.senders, s)
 		wait.Go(func() { r.drive(sending, s) })
 	}

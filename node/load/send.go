@@ -21,25 +21,24 @@ type job struct {
 }
 
 // sender submits the jobs of one lane, some at a time, to the validators of the
-// lane's shard in turn.
+// lane's shard.
 type sender struct {
 	*tally
-	lane      int
-	endpoints []api.Endpoint
-	bad       []atomic.Int64 // by endpoint: not asked before, nanoseconds since start
-	jobs      chan job
-	wait      sync.WaitGroup
+	lane int
+	*board
+	jobs chan job
+	wait sync.WaitGroup
 
 	issued  atomic.Int64 // transactions handed to submissions
 	retried atomic.Int64
 	why     atomic.Pointer[error] // of the last refusal for good
 }
 
-func newSender(ctx context.Context, t *tally, lane, clients int, endpoints []api.Endpoint) *sender {
-	s := &sender{tally: t, lane: lane, endpoints: endpoints, bad: make([]atomic.Int64, len(endpoints)), jobs: make(chan job)}
+func newSender(ctx context.Context, t *tally, lane, clients int, net *api.Network) *sender {
+	s := &sender{tally: t, lane: lane, board: newBoard(net, t.lanes[lane].shard), jobs: make(chan job)}
 	for i := range clients {
 		s.wait.Go(func() {
-			c := &client{sender: s, at: i % len(endpoints)}
+			c := &client{sender: s, home: i}
 			defer c.hangUp()
 			for j := range s.jobs {
 				c.submit(ctx, j)
@@ -50,10 +49,11 @@ func newSender(ctx context.Context, t *tally, lane, clients int, endpoints []api
 }
 
 // client submits one job after the other to a validator of its own, over a
-// connection of its own. It moves on from one that failed.
+// connection of its own. It moves on from one that failed or left the shard.
 type client struct {
 	*sender
-	at   int // endpoint
+	home int // its place among the clients
+	on   *api.Endpoint
 	line *api.Line
 }
 
@@ -64,36 +64,26 @@ func (c *client) hangUp() {
 	}
 }
 
-// settle finds the next validator that did not fail lately.
+// settle finds a validator that did not fail lately, and stays with it.
 func (c *client) settle() {
-	now := c.now()
-	for i := range c.endpoints {
-		at := (c.at + i) % len(c.endpoints)
-		if c.bad[at].Load() > now {
-			continue
-		}
-		if at != c.at {
-			c.hangUp()
-			c.at = at
-		}
+	if c.on != nil && c.good(c.on.URL) {
 		return
 	}
+	c.hangUp()
+	c.on = c.pick(c.home)
 }
 
 // send submits to the client's validator.
 func (c *client) send(ctx context.Context, raw []byte) (api.SubmitResult, error) {
 	if c.line == nil {
-		line, err := c.endpoints[c.at].Line()
+		line, err := c.on.Line()
 		if err != nil { // https, say
-			return c.endpoints[c.at].Submit(ctx, raw)
+			return c.on.Submit(ctx, raw)
 		}
 		c.line = line
 	}
 	return c.line.Submit(ctx, raw)
 }
-
-// passOver is how long a validator that failed is not asked.
-const passOver = 2 * time.Second
 
 // submit submits a job until every transaction of it is accepted or refused for
 // good, or ctx ends.
@@ -115,7 +105,7 @@ func (s *client) submit(ctx context.Context, j job) {
 			return // the load was interrupted; nothing is known of these
 		}
 		if err != nil && !errors.Is(err, chain.ErrFull) {
-			s.bad[s.at].Store(s.now() + int64(passOver))
+			s.failed(s.on.URL)
 		}
 		again := s.note(j, places, res, err, time.Since(start) > patience)
 		if len(again) == 0 {

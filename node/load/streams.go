@@ -59,8 +59,8 @@ func (s *streams) close() {
 var errBroken = errors.New("the stream broke")
 
 func (s *streams) follow(ctx context.Context, shard chain.ShardID, from uint64) {
-	endpoints := s.net.Endpoints(shard)
 	for at := 0; ctx.Err() == nil; at++ {
+		endpoints := s.net.Endpoints(shard) // another epoch may have others
 		one, stop := context.WithCancelCause(ctx)
 		e := endpoints[at%len(endpoints)]
 		e.Follow(one, api.Follow{From: from, Lost: func(error) { s.broken.Add(1); stop(errBroken) }}, func(ev api.Event) error {
