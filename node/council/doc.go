@@ -46,4 +46,15 @@
 //
 // The chain's state tells the phase. Besides, the log has when a block became
 // final, and the records of the beacon: a dealing is never made twice.
+//
+// # Departures
+//
+// By the rule of package drp, members could check the dealings to their own group
+// only, since a wrong one counts as zero. Here every member checks all that a seed
+// chooses: it costs what verifying the output does, and what members ack must be
+// the same for all of them.
+//
+// A client's op is answered when it is final, not when a quorum holds it: ops are
+// few, and one that the end of an epoch overtakes is put up again only by whom it
+// was submitted to.
 package council
