@@ -263,6 +263,7 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 	c.author()
 	c.tellReady()
 	c.authorTurn()
+	c.authorFirst()
 	c.inOffice()
 	return c.out
 }
