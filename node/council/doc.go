@@ -42,6 +42,15 @@
 // final; that nobody knows it before is the beacon's. Clocks, rounds and what is
 // held back decide when something happens and who does it, nothing else.
 //
+// # The owner
+//
+// It stores the records in one log, runs every [Check] on another goroutine and
+// answers byzcoin.Serve and byzcoin.ReadBody from the log, as for a shard. It tells
+// [ShardAt] of the shards that it takes part in, and [Submit]s what clients want
+// recorded. It gets [Decided], [NewEpoch], [Answer], [Status] and [Misbehaviour],
+// and what the agreement delivers about itself. A snapshot is what State.AppendTo
+// gives together with what [Core.Snapshot] does.
+//
 // # Restart
 //
 // The chain's state tells the phase. Besides, the log has when a block became
