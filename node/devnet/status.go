@@ -26,6 +26,7 @@ type Status struct {
 // Shard is how a shard is: as high as its highest validator.
 type Shard struct {
 	Shard      chain.ShardID `json:"shard"`
+	Epoch      uint64        `json:"epoch"`
 	Height     uint64        `json:"height"`
 	Validators []Validator   `json:"validators"`
 
@@ -102,15 +103,18 @@ func (n *Network) ask(ctx context.Context) *Status {
 		wg.Go(func() { all[i] = n.askValidator(ctx, i) })
 	}
 	wg.Wait()
-	s := &Status{ChainID: n.Genesis.ID()}
+	s := &Status{ChainID: n.Genesis.ID(), Shards: make([]Shard, n.Genesis.Shards)}
 	for shard, members := range n.Members() {
-		sh := Shard{Shard: chain.ShardID(shard)}
+		s.Shards[shard].Shard = chain.ShardID(shard)
 		for _, id := range members {
-			v := all[id]
-			sh.Validators = append(sh.Validators, v)
-			sh.hear(&v)
+			v := &all[id]
+			sh := &s.Shards[shard]
+			if n.Genesis.Policy.EpochLength > 0 && v.answer != nil && int(v.answer.Shard) < len(s.Shards) {
+				sh = &s.Shards[v.answer.Shard] // where an epoch has put it
+			}
+			sh.Validators = append(sh.Validators, *v)
+			sh.hear(v)
 		}
-		s.Shards = append(s.Shards, sh)
 	}
 	return s
 }
@@ -122,7 +126,7 @@ func (sh *Shard) hear(v *Validator) {
 		return
 	}
 	if sh.supply == nil || v.Height > sh.Height {
-		sh.Height, sh.supply = v.Height, &v.answer.Supply
+		sh.Epoch, sh.Height, sh.supply = v.answer.Epoch, v.Height, &v.answer.Supply
 	}
 }
 
@@ -235,7 +239,7 @@ func (s *Status) Write(w io.Writer) {
 	fmt.Fprintf(w, "chain %v\n", s.ChainID)
 	for i := range s.Shards {
 		sh := &s.Shards[i]
-		fmt.Fprintf(w, "\nshard %d   height %d   quorum %d of %d\n", sh.Shard, sh.Height, cosi.Quorum(len(sh.Validators)), len(sh.Validators))
+		fmt.Fprintf(w, "\nshard %d   epoch %d   height %d   quorum %d of %d\n", sh.Shard, sh.Epoch, sh.Height, cosi.Quorum(len(sh.Validators)), len(sh.Validators))
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, v := range sh.Validators {
 			fmt.Fprintf(t, "  %s\tpid %d\t%s\theight %d\t%s\n", v.Name, v.PID, v.State, v.Height, v.Reason)
