@@ -35,6 +35,7 @@ type member struct {
 
 	mu      sync.Mutex
 	figures figures // as the loop told them last
+	turn    validator.Transition
 }
 
 var _ owner = (*member)(nil)
@@ -124,12 +125,33 @@ func (m *member) delivered(value any) func() {
 	return nil
 }
 
+// noteTurn takes note of where the shard is in its epoch. It runs in the loop.
+func (m *member) noteTurn() {
+	t := m.core.Transition()
+	m.mu.Lock()
+	m.turn = t
+	m.mu.Unlock()
+}
+
+// transition tells where the shard is in its epoch.
+func (m *member) transition(in *api.Membership) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := &m.turn
+	in.Epoch, in.Batch, in.Batches = t.Epoch, t.Batch, t.Last
+	in.Absent = m.node.net.names(t.Absent)
+	if t.Joining {
+		in.Transition = t.Reason
+	}
+}
+
 // decided takes note of a final block. What it returns tells the clients.
 func (m *member) decided(d validator.Decided) func() {
 	now := time.Now()
 	h := &d.Block.Header
 	m.view.final(h.Height, now)
 	m.epoch.Store(m.core.Term().Epoch)
+	m.noteTurn()
 	m.stats.final(d)
 	m.show(d.Block, now)
 	m.maybeLeave()

@@ -1,45 +1,45 @@
 package node
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/eds"
 	"ios/node/config"
 	"ios/node/epochs"
 	"ios/node/onetnet"
 	"ios/pob/byzcoin"
 )
 
-// newNetwork finds the validator of the name in the genesis and checks that the
-// keys are its own.
+// newNetwork is that of a genesis. If that has the validator of the name, the keys
+// must be its own.
 func newNetwork(g *chain.Genesis, name string, keys *config.Keys) (*network, error) {
-	self := slices.IndexFunc(g.Validators, func(v chain.Validator) bool { return v.Name == name })
-	if self < 0 {
-		return nil, fmt.Errorf("the genesis of %s has no validator named %q; check the name in node.toml", g.Name, name)
+	w := &network{genesis: g, params: g.Params(), self: eds.Nobody}
+	if i := slices.IndexFunc(g.Validators, func(v chain.Validator) bool { return v.Name == name }); i >= 0 {
+		w.self = chain.ValidatorID(i)
+		if err := keys.Owns(&g.Validators[i]); err != nil {
+			return nil, err
+		}
 	}
-	v := &g.Validators[self]
-	identity, err := onetnet.PublicIdentity(keys.Identity)
-	if err != nil {
-		return nil, err
-	}
-	public, err := cosi.BLS{}.Public(keys.Cosi)
-	if err != nil {
-		return nil, err
-	}
-	shares, err := keys.PVSS.Public()
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(identity, v.Identity[:]) || keys.Signing.Public() != v.Signing || public != v.Cosi ||
-		keys.VRF.Public() != v.VRF || shares != v.PVSS {
-		return nil, fmt.Errorf("the keys are not those that the genesis has for validator %q; put its own keys.toml in place", name)
-	}
-	w := &network{genesis: g, params: g.Params(), self: chain.ValidatorID(self)}
+	var err error
 	w.book, err = epochs.NewBook(g, cosi.BLS{})
 	return w, err
+}
+
+// recognize finds the validator in the newest epoch that is known, unless the
+// genesis has it.
+func (w *network) recognize(name string, keys *config.Keys) error {
+	if w.self != eds.Nobody {
+		return nil
+	}
+	id, ok := ownSeat(w.book, keys)
+	if !ok {
+		return fmt.Errorf("neither the genesis of %s nor epoch %d has validator %q; check the name in node.toml and the keys, or register it with: ios node join", w.genesis.Name, w.book.Number(), name)
+	}
+	w.self = id
+	return nil
 }
 
 // agreement configures a shard's chain.

@@ -89,6 +89,9 @@ func (n *Node) open() error {
 	if err := n.loadEpochs(); err != nil {
 		return err
 	}
+	if err := n.net.recognize(n.cfg.Node.Name, n.cfg.Keys); err != nil {
+		return err
+	}
 	if err := n.enroll(); err != nil {
 		return err
 	}

@@ -46,10 +46,13 @@ type running struct {
 
 const allocations, allocated = 20, 1000
 
-func newRig(t *testing.T, shards, validators int) *rig {
+func newRig(t *testing.T, shards, validators int, policy ...func(*chain.Policy)) *rig {
 	t.Helper()
 	r := &rig{t: t, net: newMemNet()}
 	p := chain.DefaultPolicy()
+	for _, change := range policy {
+		change(&p)
+	}
 	g := &chain.Genesis{Name: "rig", TestNetwork: true, Shards: shards, Seed: chain.Hash{7}, Policy: p}
 	for i := range validators {
 		k, err := config.NewKeys()
@@ -191,10 +194,22 @@ func (r *rig) coins(shard chain.ShardID, n int) []chain.Input {
 	return list
 }
 
+// epoch is the current one: that of the nodes if they make epochs by themselves.
+func (r *rig) epoch() uint64 {
+	if r.genesis.Policy.EpochLength > 0 {
+		for _, run := range r.nodes {
+			if run != nil {
+				return run.node.net.book.Number()
+			}
+		}
+	}
+	return r.epochs.Book.Current().Number
+}
+
 // pay makes a transaction of the inputs with one output in each of the shards
 // and the rest for the first input's owner.
 func (r *rig) pay(inputs []chain.Input, to ...chain.ShardID) *chain.Tx {
-	t := &chain.Tx{Expiry: r.epochs.Book.Current().Number + 1, Inputs: inputs}
+	t := &chain.Tx{Expiry: r.epoch() + 1, Inputs: inputs}
 	var sum uint64
 	for _, in := range inputs {
 		sum += in.Amount

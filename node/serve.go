@@ -81,6 +81,7 @@ func (n *Node) memberships() (list []api.Membership) {
 	for _, m := range n.members() {
 		in := api.Membership{Shard: m.chain, Height: m.view.at()}
 		in.Phase, in.Reason = m.view.phaseAndReason()
+		m.transition(&in)
 		list = append(list, in)
 	}
 	return list

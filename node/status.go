@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"ios/chain"
 	"ios/node/api"
 )
 
@@ -19,7 +20,7 @@ func (m *member) Status(ctx context.Context) (*api.Status, error) {
 		Validator: w.self, Name: w.name(w.self),
 		PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
 		Phase: phase, Reason: reason, NextAction: m.view.next(phase),
-		Epoch: m.epoch.Load(), Memberships: n.memberships(), Resources: n.resources(),
+		Epoch: m.epoch.Load(), Memberships: n.memberships(), Coming: n.coming(), Resources: n.resources(),
 	}
 	serving := m.view.tell(s)
 	s.WaitsFor = m.view.waitsFor()
@@ -30,6 +31,17 @@ func (m *member) Status(ctx context.Context) (*api.Status, error) {
 	f, err := m.askFigures(ctx)
 	s.Mempool, s.Supply = f.mempool, f.supply
 	return s, err
+}
+
+// Status implements api.Backend.
+func (n *Node) Status(context.Context) (*api.Status, error) {
+	w := n.net
+	return &api.Status{
+		ChainID: w.params.ChainID, Network: w.genesis.Name, Shard: chain.IdentityShard, Shards: w.params.Shards,
+		Validator: w.self, Name: w.name(w.self), PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
+		Phase: api.PhaseFollowing, Reason: "it has no seat in a shard", NextAction: "it joins the shard that an epoch gives it a seat in",
+		Epoch: w.book.Number(), Coming: n.coming(), Resources: n.resources(), Peers: n.peers(),
+	}, nil
 }
 
 // figures is what only the loop knows.
@@ -50,6 +62,7 @@ func (m *member) askFigures(ctx context.Context) (f figures, err error) {
 		txs, bytes, capacity := m.core.Queue()
 		f.mempool = api.Mempool{Txs: uint64(txs), Bytes: uint64(bytes), Capacity: uint64(capacity)}
 		f.supply = m.supply()
+		m.noteTurn()
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()

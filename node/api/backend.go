@@ -30,6 +30,9 @@ type Backend interface {
 	// Epoch is the record that begins an epoch behind the first. ErrNotYet beyond
 	// the current one.
 	Epoch(ctx context.Context, number uint64) (*epochs.Record, error)
+	// Status tells how a validator is that takes part in no shard.
+	Status(ctx context.Context) (*Status, error)
+	Registry
 	// Ready gives the reasons why the validator cannot serve now; none means
 	// that it is ready.
 	Ready() []string

@@ -123,8 +123,12 @@ func statusToWire(s *Status) *ledgerpb.StatusResponse {
 	}
 	for i := range s.Memberships {
 		in := &s.Memberships[i]
-		m.Memberships = append(m.Memberships, &ledgerpb.Membership{Shard: uint32(in.Shard), Phase: in.Phase, Reason: in.Reason, Height: in.Height})
+		m.Memberships = append(m.Memberships, &ledgerpb.Membership{
+			Shard: uint32(in.Shard), Phase: in.Phase, Reason: in.Reason, Height: in.Height,
+			Epoch: in.Epoch, Batch: in.Batch, Batches: in.Batches, Absent: in.Absent, Transition: in.Transition,
+		})
 	}
+	m.Coming = comingToWire(s.Coming)
 	for i := range s.Peers {
 		p := &s.Peers[i]
 		m.Peers = append(m.Peers, &ledgerpb.Peer{
@@ -161,8 +165,12 @@ func statusFromWire(m *ledgerpb.StatusResponse) (*Status, error) {
 		if in.Shard > uint32(chain.IdentityShard) {
 			return nil, chain.Rule(chain.ErrEncoding, "an answer from a validator in shard %d", in.Shard)
 		}
-		s.Memberships = append(s.Memberships, Membership{Shard: chain.ShardID(in.Shard), Phase: in.Phase, Reason: in.Reason, Height: in.Height})
+		s.Memberships = append(s.Memberships, Membership{
+			Shard: chain.ShardID(in.Shard), Phase: in.Phase, Reason: in.Reason, Height: in.Height,
+			Epoch: in.Epoch, Batch: in.Batch, Batches: in.Batches, Absent: in.Absent, Transition: in.Transition,
+		})
 	}
+	s.Coming = comingFromWire(m.Coming)
 	for _, p := range m.Peers {
 		s.Peers = append(s.Peers, Peer{
 			Validator: chain.ValidatorID(p.Validator), Name: p.Name, Shard: chain.ShardID(p.Shard), Connected: p.Connected,

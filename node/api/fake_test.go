@@ -16,6 +16,7 @@ import (
 
 // fake is a backend in memory.
 type fake struct {
+	Registry // of what nothing here asks
 	mu       sync.Mutex
 	txs      map[chain.TxID][]byte
 	carried  [][]byte

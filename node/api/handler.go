@@ -133,11 +133,16 @@ func (h *handler) Block(ctx context.Context, req *ledgerpb.BlockRequest) (*ledge
 }
 
 func (h *handler) Status(ctx context.Context, req *ledgerpb.StatusRequest) (*ledgerpb.StatusResponse, error) {
+	var st *Status
 	shard, err := h.s.shard(req.Shard)
-	if err != nil {
+	switch {
+	case err == nil:
+		st, err = shard.Status(ctx)
+	case req.Shard != nil:
 		return nil, wireError(err)
+	default:
+		st, err = h.s.backend.Status(ctx)
 	}
-	st, err := shard.Status(ctx)
 	if err != nil {
 		return nil, h.fail(ctx, err)
 	}

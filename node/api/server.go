@@ -117,6 +117,9 @@ func (s *Server) routes() http.Handler {
 		{ledgerpbconnect.LedgerBundleProcedure, reads, 4 << 10, l.Read},
 		{ledgerpbconnect.LedgerTxProcedure, reads, 4 << 10, l.Read},
 		{ledgerpbconnect.LedgerBlockProcedure, reads, 4 << 10, l.Read},
+		{ledgerpbconnect.LedgerTranscriptProcedure, &gate{name: "transcripts", max: 4}, 4 << 10, l.Read},
+		{ledgerpbconnect.LedgerEnrollProcedure, &gate{name: "orders", max: 64}, submitBodyMax, l.Submit},
+		{ledgerpbconnect.LedgerRegisteredProcedure, reads, 4 << 10, l.Read},
 		// Status has a gate of its own: it must answer when nothing else does.
 		{ledgerpbconnect.LedgerStatusProcedure, &gate{name: "status calls", max: 64}, 4 << 10, l.Read},
 	}

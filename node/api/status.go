@@ -42,6 +42,7 @@ type Status struct {
 	Epoch     uint64            `json:"epoch"`
 
 	Memberships []Membership `json:"memberships"` // in the order in which it joined
+	Coming      *Coming      `json:"coming,omitempty"`
 
 	Peers     []Peer    `json:"peers"`
 	Mempool   Mempool   `json:"mempool"`
@@ -55,6 +56,12 @@ type Membership struct {
 	Phase  string        `json:"state"`
 	Reason string        `json:"reason,omitempty"` // why it is not ready
 	Height uint64        `json:"height"`
+
+	Epoch      uint64   `json:"epoch"` // of the next block
+	Batch      uint32   `json:"batch"`
+	Batches    uint32   `json:"batches"`              // of the epoch
+	Absent     []string `json:"absent,omitempty"`     // whose seats are empty, so that batches may wait
+	Transition string   `json:"transition,omitempty"` // what it waits for, if it comes into the shard
 }
 
 // Peer is a validator as another one sees it.

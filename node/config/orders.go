@@ -2,7 +2,9 @@ package config
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"ios/chain"
 	"ios/chain/cosi"
@@ -73,6 +75,21 @@ func (k *Keys) Leave(chainID chain.Hash, id chain.ValidatorID, given uint64, to 
 	op := &identity.Leave{Order: identity.Order{ID: id, Seq: given + 1}, To: to}
 	identity.SignOrder(op, chainID, k.Signing)
 	return op
+}
+
+// LoadSeed reads an Ed25519 key from a file with its seed as 64 hexadecimal
+// digits. Errors never repeat what it holds.
+func LoadSeed(path string) (*sig.Key, error) {
+	text, err := readFile(path, maxFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading a key: %w", err)
+	}
+	defer clear(text)
+	seed, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(seed) != 32 {
+		return nil, fmt.Errorf("%s: 64 hexadecimal digits are wanted", path)
+	}
+	return sig.FromSeed(seed)
 }
 
 // Resume is the op by which a validator comes back that was left out for its

@@ -48,6 +48,7 @@ type crossing struct {
 }
 
 type fakeShard struct {
+	api.Registry // of what nothing here asks
 	shardCalls
 	w       *world
 	id      chain.ShardID

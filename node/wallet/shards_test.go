@@ -76,7 +76,7 @@ func start(t testing.TB, allocations []chain.Output) *shards {
 		l := n.ledger(chain.ShardID(s), members)
 		var servers []*api.Server
 		for _, v := range members {
-			srv, err := api.NewServer(api.Config{Listen: "127.0.0.1:0", Backend: &backend{l, v}, Prefix: g.Prefix(), Log: silent()})
+			srv, err := api.NewServer(api.Config{Listen: "127.0.0.1:0", Backend: &backend{ledger: l, self: v}, Prefix: g.Prefix(), Log: silent()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,6 +227,7 @@ func (l *ledger) value(owner chain.Address) (v uint64) {
 
 // backend is one validator of the shard. All of a shard know the same.
 type backend struct {
+	api.Registry // of what nothing here asks
 	*ledger
 	self chain.ValidatorID
 }

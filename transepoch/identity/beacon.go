@@ -98,3 +98,6 @@ func HashTranscript(raw []byte) chain.Hash { return tagged(tagTranscript, raw) }
 func VoidRandom(chainID chain.Hash, epoch uint64, before chain.Hash) chain.Hash {
 	return tagged(tagVoid, chainID[:], number(epoch), before[:])
 }
+
+// Transcript is that of package drp, of what the op has of it and the choice.
+func (o *Output) Transcript(choice []byte) []byte { return transcript(choice, o.Rest) }

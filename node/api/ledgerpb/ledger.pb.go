@@ -1072,6 +1072,7 @@ type StatusResponse struct {
 	Supply        *Supply                `protobuf:"bytes,22,opt,name=supply,proto3" json:"supply,omitempty"`
 	Resources     *Resources             `protobuf:"bytes,23,opt,name=resources,proto3" json:"resources,omitempty"`
 	Memberships   []*Membership          `protobuf:"bytes,24,rep,name=memberships,proto3" json:"memberships,omitempty"`
+	Coming        *Coming                `protobuf:"bytes,25,opt,name=coming,proto3" json:"coming,omitempty"` // absent if there is one epoch only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1274,6 +1275,183 @@ func (x *StatusResponse) GetMemberships() []*Membership {
 	return nil
 }
 
+func (x *StatusResponse) GetComing() *Coming {
+	if x != nil {
+		return x.Coming
+	}
+	return nil
+}
+
+// Coming is how the making of the next epoch is, as this validator sees it.
+type Coming struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"` // the current one
+	Phase         string                 `protobuf:"bytes,2,opt,name=phase,proto3" json:"phase,omitempty"`  // running, dealing, signing off, collecting
+	Due           int64                  `protobuf:"varint,3,opt,name=due,proto3" json:"due,omitempty"`     // when the next one is to be prepared, while running
+	View          uint64                 `protobuf:"varint,4,opt,name=view,proto3" json:"view,omitempty"`   // of the lottery
+	Round         uint64                 `protobuf:"varint,5,opt,name=round,proto3" json:"round,omitempty"`
+	Leader        string                 `protobuf:"bytes,6,opt,name=leader,proto3" json:"leader,omitempty"` // name; empty if it is not known
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Awaited       []string               `protobuf:"bytes,8,rep,name=awaited,proto3" json:"awaited,omitempty"` // names
+	Table         []*Part                `protobuf:"bytes,9,rep,name=table,proto3" json:"table,omitempty"`     // if this validator asks
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Coming) Reset() {
+	*x = Coming{}
+	mi := &file_ledger_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Coming) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Coming) ProtoMessage() {}
+
+func (x *Coming) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Coming.ProtoReflect.Descriptor instead.
+func (*Coming) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Coming) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Coming) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Coming) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *Coming) GetView() uint64 {
+	if x != nil {
+		return x.View
+	}
+	return 0
+}
+
+func (x *Coming) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Coming) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
+func (x *Coming) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Coming) GetAwaited() []string {
+	if x != nil {
+		return x.Awaited
+	}
+	return nil
+}
+
+func (x *Coming) GetTable() []*Part {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+// Part is a participant in a run of the beacon.
+type Part struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"` // dealt, late, invalid, absent, equivocal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Part) Reset() {
+	*x = Part{}
+	mi := &file_ledger_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Part) ProtoMessage() {}
+
+func (x *Part) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Part.ProtoReflect.Descriptor instead.
+func (*Part) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Part) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Part) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *Part) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 // Membership is a shard that the validator takes part in.
 type Membership struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1281,13 +1459,18 @@ type Membership struct {
 	Phase         string                 `protobuf:"bytes,2,opt,name=phase,proto3" json:"phase,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // why it is not ready
 	Height        uint64                 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the next block
+	Batch         uint32                 `protobuf:"varint,6,opt,name=batch,proto3" json:"batch,omitempty"`
+	Batches       uint32                 `protobuf:"varint,7,opt,name=batches,proto3" json:"batches,omitempty"`      // of the epoch
+	Absent        []string               `protobuf:"bytes,8,rep,name=absent,proto3" json:"absent,omitempty"`         // whose seats are empty, so that batches may wait
+	Transition    string                 `protobuf:"bytes,9,opt,name=transition,proto3" json:"transition,omitempty"` // what it waits for, if it comes into the shard
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_ledger_proto_msgTypes[19]
+	mi := &file_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1482,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[19]
+	mi := &file_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1495,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{19}
+	return file_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Membership) GetShard() uint32 {
@@ -1343,6 +1526,41 @@ func (x *Membership) GetHeight() uint64 {
 	return 0
 }
 
+func (x *Membership) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Membership) GetBatch() uint32 {
+	if x != nil {
+		return x.Batch
+	}
+	return 0
+}
+
+func (x *Membership) GetBatches() uint32 {
+	if x != nil {
+		return x.Batches
+	}
+	return 0
+}
+
+func (x *Membership) GetAbsent() []string {
+	if x != nil {
+		return x.Absent
+	}
+	return nil
+}
+
+func (x *Membership) GetTransition() string {
+	if x != nil {
+		return x.Transition
+	}
+	return ""
+}
+
 type Peer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Validator     uint32                 `protobuf:"varint,1,opt,name=validator,proto3" json:"validator,omitempty"`
@@ -1359,7 +1577,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_ledger_proto_msgTypes[20]
+	mi := &file_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1589,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[20]
+	mi := &file_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1602,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{20}
+	return file_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Peer) GetValidator() uint32 {
@@ -1454,7 +1672,7 @@ type Mempool struct {
 
 func (x *Mempool) Reset() {
 	*x = Mempool{}
-	mi := &file_ledger_proto_msgTypes[21]
+	mi := &file_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1684,7 @@ func (x *Mempool) String() string {
 func (*Mempool) ProtoMessage() {}
 
 func (x *Mempool) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[21]
+	mi := &file_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1697,7 @@ func (x *Mempool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mempool.ProtoReflect.Descriptor instead.
 func (*Mempool) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{21}
+	return file_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Mempool) GetTransactions() uint64 {
@@ -1518,7 +1736,7 @@ type Supply struct {
 
 func (x *Supply) Reset() {
 	*x = Supply{}
-	mi := &file_ledger_proto_msgTypes[22]
+	mi := &file_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1748,7 @@ func (x *Supply) String() string {
 func (*Supply) ProtoMessage() {}
 
 func (x *Supply) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[22]
+	mi := &file_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1761,7 @@ func (x *Supply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Supply.ProtoReflect.Descriptor instead.
 func (*Supply) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{22}
+	return file_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Supply) GetValue() uint64 {
@@ -1593,7 +1811,7 @@ type Resources struct {
 
 func (x *Resources) Reset() {
 	*x = Resources{}
-	mi := &file_ledger_proto_msgTypes[23]
+	mi := &file_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1605,7 +1823,7 @@ func (x *Resources) String() string {
 func (*Resources) ProtoMessage() {}
 
 func (x *Resources) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[23]
+	mi := &file_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,7 +1836,7 @@ func (x *Resources) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resources.ProtoReflect.Descriptor instead.
 func (*Resources) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{23}
+	return file_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Resources) GetCpuSeconds() float64 {
@@ -1660,7 +1878,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_ledger_proto_msgTypes[24]
+	mi := &file_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1890,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[24]
+	mi := &file_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1903,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{24}
+	return file_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EventsRequest) GetFrom() uint64 {
@@ -1722,7 +1940,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_ledger_proto_msgTypes[25]
+	mi := &file_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1734,7 +1952,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[25]
+	mi := &file_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +1965,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{25}
+	return file_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EventsResponse) GetEvent() isEventsResponse_Event {
@@ -1808,7 +2026,7 @@ type BlockEvent struct {
 
 func (x *BlockEvent) Reset() {
 	*x = BlockEvent{}
-	mi := &file_ledger_proto_msgTypes[26]
+	mi := &file_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +2038,7 @@ func (x *BlockEvent) String() string {
 func (*BlockEvent) ProtoMessage() {}
 
 func (x *BlockEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[26]
+	mi := &file_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +2051,7 @@ func (x *BlockEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockEvent.ProtoReflect.Descriptor instead.
 func (*BlockEvent) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{26}
+	return file_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *BlockEvent) GetHeight() uint64 {
@@ -1909,7 +2127,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_ledger_proto_msgTypes[27]
+	mi := &file_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2139,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[27]
+	mi := &file_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2152,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{27}
+	return file_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Heartbeat) GetHeight() uint64 {
@@ -1960,7 +2178,7 @@ type EpochsRequest struct {
 
 func (x *EpochsRequest) Reset() {
 	*x = EpochsRequest{}
-	mi := &file_ledger_proto_msgTypes[28]
+	mi := &file_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2190,7 @@ func (x *EpochsRequest) String() string {
 func (*EpochsRequest) ProtoMessage() {}
 
 func (x *EpochsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[28]
+	mi := &file_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2203,7 @@ func (x *EpochsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochsRequest.ProtoReflect.Descriptor instead.
 func (*EpochsRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{28}
+	return file_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *EpochsRequest) GetFrom() uint64 {
@@ -2006,7 +2224,7 @@ type EpochsResponse struct {
 
 func (x *EpochsResponse) Reset() {
 	*x = EpochsResponse{}
-	mi := &file_ledger_proto_msgTypes[29]
+	mi := &file_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2236,7 @@ func (x *EpochsResponse) String() string {
 func (*EpochsResponse) ProtoMessage() {}
 
 func (x *EpochsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[29]
+	mi := &file_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2249,7 @@ func (x *EpochsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochsResponse.ProtoReflect.Descriptor instead.
 func (*EpochsResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{29}
+	return file_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *EpochsResponse) GetNumber() uint64 {
@@ -2053,6 +2271,419 @@ func (x *EpochsResponse) GetProof() []byte {
 		return x.Proof
 	}
 	return nil
+}
+
+type TranscriptRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TranscriptRequest) Reset() {
+	*x = TranscriptRequest{}
+	mi := &file_ledger_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TranscriptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TranscriptRequest) ProtoMessage() {}
+
+func (x *TranscriptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TranscriptRequest.ProtoReflect.Descriptor instead.
+func (*TranscriptRequest) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *TranscriptRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type TranscriptResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transcript    []byte                 `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TranscriptResponse) Reset() {
+	*x = TranscriptResponse{}
+	mi := &file_ledger_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TranscriptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TranscriptResponse) ProtoMessage() {}
+
+func (x *TranscriptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TranscriptResponse.ProtoReflect.Descriptor instead.
+func (*TranscriptResponse) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *TranscriptResponse) GetTranscript() []byte {
+	if x != nil {
+		return x.Transcript
+	}
+	return nil
+}
+
+type EnrollRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Orders        []byte                 `protobuf:"bytes,1,opt,name=orders,proto3" json:"orders,omitempty"` // encoded identity.Payload
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrollRequest) Reset() {
+	*x = EnrollRequest{}
+	mi := &file_ledger_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrollRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrollRequest) ProtoMessage() {}
+
+func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
+func (*EnrollRequest) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *EnrollRequest) GetOrders() []byte {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+type EnrollResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Height        uint64                 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`  // of the identity chain's block
+	Reasons       []string               `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"` // of each order, why it had no effect; empty if it had one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrollResponse) Reset() {
+	*x = EnrollResponse{}
+	mi := &file_ledger_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrollResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrollResponse) ProtoMessage() {}
+
+func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
+func (*EnrollResponse) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *EnrollResponse) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *EnrollResponse) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+type RegisteredRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Signing       []byte                 `protobuf:"bytes,1,opt,name=signing,proto3" json:"signing,omitempty"` // public key
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisteredRequest) Reset() {
+	*x = RegisteredRequest{}
+	mi := &file_ledger_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisteredRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisteredRequest) ProtoMessage() {}
+
+func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
+func (*RegisteredRequest) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *RegisteredRequest) GetSigning() []byte {
+	if x != nil {
+		return x.Signing
+	}
+	return nil
+}
+
+type RegisteredResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Known         bool                   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"`
+	Id            uint32                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Stake         uint64                 `protobuf:"varint,4,opt,name=stake,proto3" json:"stake,omitempty"`
+	Orders        uint64                 `protobuf:"varint,5,opt,name=orders,proto3" json:"orders,omitempty"`   // that it gave
+	Member        bool                   `protobuf:"varint,6,opt,name=member,proto3" json:"member,omitempty"`   // of the current epoch
+	Waiting       bool                   `protobuf:"varint,7,opt,name=waiting,proto3" json:"waiting,omitempty"` // to become one
+	Leaving       bool                   `protobuf:"varint,8,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Gone          bool                   `protobuf:"varint,9,opt,name=gone,proto3" json:"gone,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,10,opt,name=epoch,proto3" json:"epoch,omitempty"`   // the current one
+	Seeded        bool                   `protobuf:"varint,11,opt,name=seeded,proto3" json:"seeded,omitempty"` // the next one's members are fixed
+	Payouts       []*Payout              `protobuf:"bytes,12,rep,name=payouts,proto3" json:"payouts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisteredResponse) Reset() {
+	*x = RegisteredResponse{}
+	mi := &file_ledger_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisteredResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisteredResponse) ProtoMessage() {}
+
+func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
+func (*RegisteredResponse) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *RegisteredResponse) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *RegisteredResponse) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RegisteredResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RegisteredResponse) GetStake() uint64 {
+	if x != nil {
+		return x.Stake
+	}
+	return 0
+}
+
+func (x *RegisteredResponse) GetOrders() uint64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
+func (x *RegisteredResponse) GetMember() bool {
+	if x != nil {
+		return x.Member
+	}
+	return false
+}
+
+func (x *RegisteredResponse) GetWaiting() bool {
+	if x != nil {
+		return x.Waiting
+	}
+	return false
+}
+
+func (x *RegisteredResponse) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+func (x *RegisteredResponse) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
+func (x *RegisteredResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RegisteredResponse) GetSeeded() bool {
+	if x != nil {
+		return x.Seeded
+	}
+	return false
+}
+
+func (x *RegisteredResponse) GetPayouts() []*Payout {
+	if x != nil {
+		return x.Payouts
+	}
+	return nil
+}
+
+// Payout is stake that comes back.
+type Payout struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Amount        uint64                 `protobuf:"varint,1,opt,name=amount,proto3" json:"amount,omitempty"`
+	Due           uint64                 `protobuf:"varint,2,opt,name=due,proto3" json:"due,omitempty"` // epoch
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Payout) Reset() {
+	*x = Payout{}
+	mi := &file_ledger_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Payout) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Payout) ProtoMessage() {}
+
+func (x *Payout) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Payout.ProtoReflect.Descriptor instead.
+func (*Payout) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Payout) GetAmount() uint64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *Payout) GetDue() uint64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
 }
 
 var File_ledger_proto protoreflect.FileDescriptor
@@ -2122,7 +2753,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x05block\x18\x01 \x01(\fR\x05block\"4\n" +
 	"\rStatusRequest\x12\x19\n" +
 	"\x05shard\x18\x01 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
-	"\x06_shard\"\xc8\x05\n" +
+	"\x06_shard\"\xf0\x05\n" +
 	"\x0eStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x14\n" +
@@ -2150,13 +2781,35 @@ const file_ledger_proto_rawDesc = "" +
 	"\amempool\x18\x15 \x01(\v2\x0f.ios.v1.MempoolR\amempool\x12&\n" +
 	"\x06supply\x18\x16 \x01(\v2\x0e.ios.v1.SupplyR\x06supply\x12/\n" +
 	"\tresources\x18\x17 \x01(\v2\x11.ios.v1.ResourcesR\tresources\x124\n" +
-	"\vmemberships\x18\x18 \x03(\v2\x12.ios.v1.MembershipR\vmemberships\"h\n" +
+	"\vmemberships\x18\x18 \x03(\v2\x12.ios.v1.MembershipR\vmemberships\x12&\n" +
+	"\x06coming\x18\x19 \x01(\v2\x0e.ios.v1.ComingR\x06coming\"\xde\x01\n" +
+	"\x06Coming\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x10\n" +
+	"\x03due\x18\x03 \x01(\x03R\x03due\x12\x12\n" +
+	"\x04view\x18\x04 \x01(\x04R\x04view\x12\x14\n" +
+	"\x05round\x18\x05 \x01(\x04R\x05round\x12\x16\n" +
+	"\x06leader\x18\x06 \x01(\tR\x06leader\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x18\n" +
+	"\aawaited\x18\b \x03(\tR\aawaited\x12\"\n" +
+	"\x05table\x18\t \x03(\v2\f.ios.v1.PartR\x05table\"F\n" +
+	"\x04Part\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\rR\x05group\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\"\xe6\x01\n" +
 	"\n" +
 	"Membership\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06height\x18\x04 \x01(\x04R\x06height\"\xde\x01\n" +
+	"\x06height\x18\x04 \x01(\x04R\x06height\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05batch\x18\x06 \x01(\rR\x05batch\x12\x18\n" +
+	"\abatches\x18\a \x01(\rR\abatches\x12\x16\n" +
+	"\x06absent\x18\b \x03(\tR\x06absent\x12\x1e\n" +
+	"\n" +
+	"transition\x18\t \x01(\tR\n" +
+	"transition\"\xde\x01\n" +
 	"\x04Peer\x12\x1c\n" +
 	"\tvalidator\x18\x01 \x01(\rR\tvalidator\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -2214,7 +2867,37 @@ const file_ledger_proto_rawDesc = "" +
 	"\x0eEpochsResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x14\n" +
-	"\x05proof\x18\x03 \x01(\fR\x05proof*\x90\x01\n" +
+	"\x05proof\x18\x03 \x01(\fR\x05proof\")\n" +
+	"\x11TranscriptRequest\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"4\n" +
+	"\x12TranscriptResponse\x12\x1e\n" +
+	"\n" +
+	"transcript\x18\x01 \x01(\fR\n" +
+	"transcript\"'\n" +
+	"\rEnrollRequest\x12\x16\n" +
+	"\x06orders\x18\x01 \x01(\fR\x06orders\"B\n" +
+	"\x0eEnrollResponse\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x18\n" +
+	"\areasons\x18\x02 \x03(\tR\areasons\"-\n" +
+	"\x11RegisteredRequest\x12\x18\n" +
+	"\asigning\x18\x01 \x01(\fR\asigning\"\xb4\x02\n" +
+	"\x12RegisteredResponse\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\bR\x05known\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\rR\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05stake\x18\x04 \x01(\x04R\x05stake\x12\x16\n" +
+	"\x06orders\x18\x05 \x01(\x04R\x06orders\x12\x16\n" +
+	"\x06member\x18\x06 \x01(\bR\x06member\x12\x18\n" +
+	"\awaiting\x18\a \x01(\bR\awaiting\x12\x18\n" +
+	"\aleaving\x18\b \x01(\bR\aleaving\x12\x12\n" +
+	"\x04gone\x18\t \x01(\bR\x04gone\x12\x14\n" +
+	"\x05epoch\x18\n" +
+	" \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06seeded\x18\v \x01(\bR\x06seeded\x12(\n" +
+	"\apayouts\x18\f \x03(\v2\x0e.ios.v1.PayoutR\apayouts\"2\n" +
+	"\x06Payout\x12\x16\n" +
+	"\x06amount\x18\x01 \x01(\x04R\x06amount\x12\x10\n" +
+	"\x03due\x18\x02 \x01(\x04R\x03due*\x90\x01\n" +
 	"\x05State\x12\x11\n" +
 	"\rSTATE_UNKNOWN\x10\x00\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x01\x12\x11\n" +
@@ -2222,7 +2905,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x0eSTATE_ACCEPTED\x10\x03\x12\x12\n" +
 	"\x0eSTATE_REJECTED\x10\x04\x12\x13\n" +
 	"\x0fSTATE_COMMITTED\x10\x05\x12\x11\n" +
-	"\rSTATE_ABORTED\x10\x062\xb4\x04\n" +
+	"\rSTATE_ABORTED\x10\x062\xf7\x05\n" +
 	"\x06Ledger\x127\n" +
 	"\x06Submit\x12\x15.ios.v1.SubmitRequest\x1a\x16.ios.v1.SubmitResponse\x124\n" +
 	"\x05Carry\x12\x14.ios.v1.CarryRequest\x1a\x15.ios.v1.CarryResponse\x124\n" +
@@ -2233,7 +2916,12 @@ const file_ledger_proto_rawDesc = "" +
 	"\x05Block\x12\x14.ios.v1.BlockRequest\x1a\x15.ios.v1.BlockResponse\x127\n" +
 	"\x06Status\x12\x15.ios.v1.StatusRequest\x1a\x16.ios.v1.StatusResponse\x129\n" +
 	"\x06Events\x12\x15.ios.v1.EventsRequest\x1a\x16.ios.v1.EventsResponse0\x01\x129\n" +
-	"\x06Epochs\x12\x15.ios.v1.EpochsRequest\x1a\x16.ios.v1.EpochsResponse0\x01B\x17Z\x15ios/node/api/ledgerpbb\x06proto3"
+	"\x06Epochs\x12\x15.ios.v1.EpochsRequest\x1a\x16.ios.v1.EpochsResponse0\x01\x12C\n" +
+	"\n" +
+	"Transcript\x12\x19.ios.v1.TranscriptRequest\x1a\x1a.ios.v1.TranscriptResponse\x127\n" +
+	"\x06Enroll\x12\x15.ios.v1.EnrollRequest\x1a\x16.ios.v1.EnrollResponse\x12C\n" +
+	"\n" +
+	"Registered\x12\x19.ios.v1.RegisteredRequest\x1a\x1a.ios.v1.RegisteredResponseB\x17Z\x15ios/node/api/ledgerpbb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once
@@ -2248,76 +2936,94 @@ func file_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_ledger_proto_goTypes = []any{
-	(State)(0),              // 0: ios.v1.State
-	(*ErrorDetail)(nil),     // 1: ios.v1.ErrorDetail
-	(*SubmitRequest)(nil),   // 2: ios.v1.SubmitRequest
-	(*SubmitResponse)(nil),  // 3: ios.v1.SubmitResponse
-	(*Refusal)(nil),         // 4: ios.v1.Refusal
-	(*CarryRequest)(nil),    // 5: ios.v1.CarryRequest
-	(*CarryResponse)(nil),   // 6: ios.v1.CarryResponse
-	(*CoinsRequest)(nil),    // 7: ios.v1.CoinsRequest
-	(*CoinsResponse)(nil),   // 8: ios.v1.CoinsResponse
-	(*Coin)(nil),            // 9: ios.v1.Coin
-	(*OutcomeRequest)(nil),  // 10: ios.v1.OutcomeRequest
-	(*OutcomeResponse)(nil), // 11: ios.v1.OutcomeResponse
-	(*BundleRequest)(nil),   // 12: ios.v1.BundleRequest
-	(*BundleResponse)(nil),  // 13: ios.v1.BundleResponse
-	(*TxRequest)(nil),       // 14: ios.v1.TxRequest
-	(*TxResponse)(nil),      // 15: ios.v1.TxResponse
-	(*BlockRequest)(nil),    // 16: ios.v1.BlockRequest
-	(*BlockResponse)(nil),   // 17: ios.v1.BlockResponse
-	(*StatusRequest)(nil),   // 18: ios.v1.StatusRequest
-	(*StatusResponse)(nil),  // 19: ios.v1.StatusResponse
-	(*Membership)(nil),      // 20: ios.v1.Membership
-	(*Peer)(nil),            // 21: ios.v1.Peer
-	(*Mempool)(nil),         // 22: ios.v1.Mempool
-	(*Supply)(nil),          // 23: ios.v1.Supply
-	(*Resources)(nil),       // 24: ios.v1.Resources
-	(*EventsRequest)(nil),   // 25: ios.v1.EventsRequest
-	(*EventsResponse)(nil),  // 26: ios.v1.EventsResponse
-	(*BlockEvent)(nil),      // 27: ios.v1.BlockEvent
-	(*Heartbeat)(nil),       // 28: ios.v1.Heartbeat
-	(*EpochsRequest)(nil),   // 29: ios.v1.EpochsRequest
-	(*EpochsResponse)(nil),  // 30: ios.v1.EpochsResponse
+	(State)(0),                 // 0: ios.v1.State
+	(*ErrorDetail)(nil),        // 1: ios.v1.ErrorDetail
+	(*SubmitRequest)(nil),      // 2: ios.v1.SubmitRequest
+	(*SubmitResponse)(nil),     // 3: ios.v1.SubmitResponse
+	(*Refusal)(nil),            // 4: ios.v1.Refusal
+	(*CarryRequest)(nil),       // 5: ios.v1.CarryRequest
+	(*CarryResponse)(nil),      // 6: ios.v1.CarryResponse
+	(*CoinsRequest)(nil),       // 7: ios.v1.CoinsRequest
+	(*CoinsResponse)(nil),      // 8: ios.v1.CoinsResponse
+	(*Coin)(nil),               // 9: ios.v1.Coin
+	(*OutcomeRequest)(nil),     // 10: ios.v1.OutcomeRequest
+	(*OutcomeResponse)(nil),    // 11: ios.v1.OutcomeResponse
+	(*BundleRequest)(nil),      // 12: ios.v1.BundleRequest
+	(*BundleResponse)(nil),     // 13: ios.v1.BundleResponse
+	(*TxRequest)(nil),          // 14: ios.v1.TxRequest
+	(*TxResponse)(nil),         // 15: ios.v1.TxResponse
+	(*BlockRequest)(nil),       // 16: ios.v1.BlockRequest
+	(*BlockResponse)(nil),      // 17: ios.v1.BlockResponse
+	(*StatusRequest)(nil),      // 18: ios.v1.StatusRequest
+	(*StatusResponse)(nil),     // 19: ios.v1.StatusResponse
+	(*Coming)(nil),             // 20: ios.v1.Coming
+	(*Part)(nil),               // 21: ios.v1.Part
+	(*Membership)(nil),         // 22: ios.v1.Membership
+	(*Peer)(nil),               // 23: ios.v1.Peer
+	(*Mempool)(nil),            // 24: ios.v1.Mempool
+	(*Supply)(nil),             // 25: ios.v1.Supply
+	(*Resources)(nil),          // 26: ios.v1.Resources
+	(*EventsRequest)(nil),      // 27: ios.v1.EventsRequest
+	(*EventsResponse)(nil),     // 28: ios.v1.EventsResponse
+	(*BlockEvent)(nil),         // 29: ios.v1.BlockEvent
+	(*Heartbeat)(nil),          // 30: ios.v1.Heartbeat
+	(*EpochsRequest)(nil),      // 31: ios.v1.EpochsRequest
+	(*EpochsResponse)(nil),     // 32: ios.v1.EpochsResponse
+	(*TranscriptRequest)(nil),  // 33: ios.v1.TranscriptRequest
+	(*TranscriptResponse)(nil), // 34: ios.v1.TranscriptResponse
+	(*EnrollRequest)(nil),      // 35: ios.v1.EnrollRequest
+	(*EnrollResponse)(nil),     // 36: ios.v1.EnrollResponse
+	(*RegisteredRequest)(nil),  // 37: ios.v1.RegisteredRequest
+	(*RegisteredResponse)(nil), // 38: ios.v1.RegisteredResponse
+	(*Payout)(nil),             // 39: ios.v1.Payout
 }
 var file_ledger_proto_depIdxs = []int32{
 	4,  // 0: ios.v1.SubmitResponse.refused:type_name -> ios.v1.Refusal
 	9,  // 1: ios.v1.CoinsResponse.coins:type_name -> ios.v1.Coin
 	0,  // 2: ios.v1.OutcomeResponse.state:type_name -> ios.v1.State
-	21, // 3: ios.v1.StatusResponse.peers:type_name -> ios.v1.Peer
-	22, // 4: ios.v1.StatusResponse.mempool:type_name -> ios.v1.Mempool
-	23, // 5: ios.v1.StatusResponse.supply:type_name -> ios.v1.Supply
-	24, // 6: ios.v1.StatusResponse.resources:type_name -> ios.v1.Resources
-	20, // 7: ios.v1.StatusResponse.memberships:type_name -> ios.v1.Membership
-	27, // 8: ios.v1.EventsResponse.block:type_name -> ios.v1.BlockEvent
-	28, // 9: ios.v1.EventsResponse.heartbeat:type_name -> ios.v1.Heartbeat
-	2,  // 10: ios.v1.Ledger.Submit:input_type -> ios.v1.SubmitRequest
-	5,  // 11: ios.v1.Ledger.Carry:input_type -> ios.v1.CarryRequest
-	7,  // 12: ios.v1.Ledger.Coins:input_type -> ios.v1.CoinsRequest
-	10, // 13: ios.v1.Ledger.Outcome:input_type -> ios.v1.OutcomeRequest
-	12, // 14: ios.v1.Ledger.Bundle:input_type -> ios.v1.BundleRequest
-	14, // 15: ios.v1.Ledger.Tx:input_type -> ios.v1.TxRequest
-	16, // 16: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
-	18, // 17: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
-	25, // 18: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
-	29, // 19: ios.v1.Ledger.Epochs:input_type -> ios.v1.EpochsRequest
-	3,  // 20: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
-	6,  // 21: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
-	8,  // 22: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
-	11, // 23: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
-	13, // 24: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
-	15, // 25: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
-	17, // 26: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
-	19, // 27: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
-	26, // 28: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
-	30, // 29: ios.v1.Ledger.Epochs:output_type -> ios.v1.EpochsResponse
-	20, // [20:30] is the sub-list for method output_type
-	10, // [10:20] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	23, // 3: ios.v1.StatusResponse.peers:type_name -> ios.v1.Peer
+	24, // 4: ios.v1.StatusResponse.mempool:type_name -> ios.v1.Mempool
+	25, // 5: ios.v1.StatusResponse.supply:type_name -> ios.v1.Supply
+	26, // 6: ios.v1.StatusResponse.resources:type_name -> ios.v1.Resources
+	22, // 7: ios.v1.StatusResponse.memberships:type_name -> ios.v1.Membership
+	20, // 8: ios.v1.StatusResponse.coming:type_name -> ios.v1.Coming
+	21, // 9: ios.v1.Coming.table:type_name -> ios.v1.Part
+	29, // 10: ios.v1.EventsResponse.block:type_name -> ios.v1.BlockEvent
+	30, // 11: ios.v1.EventsResponse.heartbeat:type_name -> ios.v1.Heartbeat
+	39, // 12: ios.v1.RegisteredResponse.payouts:type_name -> ios.v1.Payout
+	2,  // 13: ios.v1.Ledger.Submit:input_type -> ios.v1.SubmitRequest
+	5,  // 14: ios.v1.Ledger.Carry:input_type -> ios.v1.CarryRequest
+	7,  // 15: ios.v1.Ledger.Coins:input_type -> ios.v1.CoinsRequest
+	10, // 16: ios.v1.Ledger.Outcome:input_type -> ios.v1.OutcomeRequest
+	12, // 17: ios.v1.Ledger.Bundle:input_type -> ios.v1.BundleRequest
+	14, // 18: ios.v1.Ledger.Tx:input_type -> ios.v1.TxRequest
+	16, // 19: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
+	18, // 20: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
+	27, // 21: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
+	31, // 22: ios.v1.Ledger.Epochs:input_type -> ios.v1.EpochsRequest
+	33, // 23: ios.v1.Ledger.Transcript:input_type -> ios.v1.TranscriptRequest
+	35, // 24: ios.v1.Ledger.Enroll:input_type -> ios.v1.EnrollRequest
+	37, // 25: ios.v1.Ledger.Registered:input_type -> ios.v1.RegisteredRequest
+	3,  // 26: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
+	6,  // 27: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
+	8,  // 28: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
+	11, // 29: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
+	13, // 30: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
+	15, // 31: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
+	17, // 32: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
+	19, // 33: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
+	28, // 34: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
+	32, // 35: ios.v1.Ledger.Epochs:output_type -> ios.v1.EpochsResponse
+	34, // 36: ios.v1.Ledger.Transcript:output_type -> ios.v1.TranscriptResponse
+	36, // 37: ios.v1.Ledger.Enroll:output_type -> ios.v1.EnrollResponse
+	38, // 38: ios.v1.Ledger.Registered:output_type -> ios.v1.RegisteredResponse
+	26, // [26:39] is the sub-list for method output_type
+	13, // [13:26] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_ledger_proto_init() }
@@ -2330,8 +3036,8 @@ func file_ledger_proto_init() {
 	file_ledger_proto_msgTypes[13].OneofWrappers = []any{}
 	file_ledger_proto_msgTypes[15].OneofWrappers = []any{}
 	file_ledger_proto_msgTypes[17].OneofWrappers = []any{}
-	file_ledger_proto_msgTypes[24].OneofWrappers = []any{}
-	file_ledger_proto_msgTypes[25].OneofWrappers = []any{
+	file_ledger_proto_msgTypes[26].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[27].OneofWrappers = []any{
 		(*EventsResponse_Block)(nil),
 		(*EventsResponse_Heartbeat)(nil),
 	}
@@ -2341,7 +3047,7 @@ func file_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_proto_rawDesc), len(file_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

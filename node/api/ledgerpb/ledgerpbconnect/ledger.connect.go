@@ -53,6 +53,12 @@ const (
 	LedgerEventsProcedure = "/ios.v1.Ledger/Events"
 	// LedgerEpochsProcedure is the fully-qualified name of the Ledger's Epochs RPC.
 	LedgerEpochsProcedure = "/ios.v1.Ledger/Epochs"
+	// LedgerTranscriptProcedure is the fully-qualified name of the Ledger's Transcript RPC.
+	LedgerTranscriptProcedure = "/ios.v1.Ledger/Transcript"
+	// LedgerEnrollProcedure is the fully-qualified name of the Ledger's Enroll RPC.
+	LedgerEnrollProcedure = "/ios.v1.Ledger/Enroll"
+	// LedgerRegisteredProcedure is the fully-qualified name of the Ledger's Registered RPC.
+	LedgerRegisteredProcedure = "/ios.v1.Ledger/Registered"
 )
 
 // LedgerClient is a client for the ios.v1.Ledger service.
@@ -85,6 +91,14 @@ type LedgerClient interface {
 	// the current one. Each is certified by the epoch before; the first epoch has no
 	// record, it follows from the genesis.
 	Epochs(context.Context, *ledgerpb.EpochsRequest) (*connect.ServerStreamForClient[ledgerpb.EpochsResponse], error)
+	// Transcript is the run of the random beacon that an epoch's record names. A
+	// void epoch has none.
+	Transcript(context.Context, *ledgerpb.TranscriptRequest) (*ledgerpb.TranscriptResponse, error)
+	// Enroll puts orders of validators up on the identity chain: to join, to leave,
+	// and so on. It returns when they are final.
+	Enroll(context.Context, *ledgerpb.EnrollRequest) (*ledgerpb.EnrollResponse, error)
+	// Registered is what the registry has of the validator with a signing key.
+	Registered(context.Context, *ledgerpb.RegisteredRequest) (*ledgerpb.RegisteredResponse, error)
 }
 
 // NewLedgerClient constructs a client for the ios.v1.Ledger service. By default, it uses the
@@ -158,21 +172,42 @@ func NewLedgerClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(ledgerMethods.ByName("Epochs")),
 			connect.WithClientOptions(opts...),
 		),
+		transcript: connect.NewClient[ledgerpb.TranscriptRequest, ledgerpb.TranscriptResponse](
+			httpClient,
+			baseURL+LedgerTranscriptProcedure,
+			connect.WithSchema(ledgerMethods.ByName("Transcript")),
+			connect.WithClientOptions(opts...),
+		),
+		enroll: connect.NewClient[ledgerpb.EnrollRequest, ledgerpb.EnrollResponse](
+			httpClient,
+			baseURL+LedgerEnrollProcedure,
+			connect.WithSchema(ledgerMethods.ByName("Enroll")),
+			connect.WithClientOptions(opts...),
+		),
+		registered: connect.NewClient[ledgerpb.RegisteredRequest, ledgerpb.RegisteredResponse](
+			httpClient,
+			baseURL+LedgerRegisteredProcedure,
+			connect.WithSchema(ledgerMethods.ByName("Registered")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // ledgerClient implements LedgerClient.
 type ledgerClient struct {
-	submit  *connect.Client[ledgerpb.SubmitRequest, ledgerpb.SubmitResponse]
-	carry   *connect.Client[ledgerpb.CarryRequest, ledgerpb.CarryResponse]
-	coins   *connect.Client[ledgerpb.CoinsRequest, ledgerpb.CoinsResponse]
-	outcome *connect.Client[ledgerpb.OutcomeRequest, ledgerpb.OutcomeResponse]
-	bundle  *connect.Client[ledgerpb.BundleRequest, ledgerpb.BundleResponse]
-	tx      *connect.Client[ledgerpb.TxRequest, ledgerpb.TxResponse]
-	block   *connect.Client[ledgerpb.BlockRequest, ledgerpb.BlockResponse]
-	status  *connect.Client[ledgerpb.StatusRequest, ledgerpb.StatusResponse]
-	events  *connect.Client[ledgerpb.EventsRequest, ledgerpb.EventsResponse]
-	epochs  *connect.Client[ledgerpb.EpochsRequest, ledgerpb.EpochsResponse]
+	submit     *connect.Client[ledgerpb.SubmitRequest, ledgerpb.SubmitResponse]
+	carry      *connect.Client[ledgerpb.CarryRequest, ledgerpb.CarryResponse]
+	coins      *connect.Client[ledgerpb.CoinsRequest, ledgerpb.CoinsResponse]
+	outcome    *connect.Client[ledgerpb.OutcomeRequest, ledgerpb.OutcomeResponse]
+	bundle     *connect.Client[ledgerpb.BundleRequest, ledgerpb.BundleResponse]
+	tx         *connect.Client[ledgerpb.TxRequest, ledgerpb.TxResponse]
+	block      *connect.Client[ledgerpb.BlockRequest, ledgerpb.BlockResponse]
+	status     *connect.Client[ledgerpb.StatusRequest, ledgerpb.StatusResponse]
+	events     *connect.Client[ledgerpb.EventsRequest, ledgerpb.EventsResponse]
+	epochs     *connect.Client[ledgerpb.EpochsRequest, ledgerpb.EpochsResponse]
+	transcript *connect.Client[ledgerpb.TranscriptRequest, ledgerpb.TranscriptResponse]
+	enroll     *connect.Client[ledgerpb.EnrollRequest, ledgerpb.EnrollResponse]
+	registered *connect.Client[ledgerpb.RegisteredRequest, ledgerpb.RegisteredResponse]
 }
 
 // Submit calls ios.v1.Ledger.Submit.
@@ -257,6 +292,33 @@ func (c *ledgerClient) Epochs(ctx context.Context, req *ledgerpb.EpochsRequest) 
 	return c.epochs.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// Transcript calls ios.v1.Ledger.Transcript.
+func (c *ledgerClient) Transcript(ctx context.Context, req *ledgerpb.TranscriptRequest) (*ledgerpb.TranscriptResponse, error) {
+	response, err := c.transcript.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Enroll calls ios.v1.Ledger.Enroll.
+func (c *ledgerClient) Enroll(ctx context.Context, req *ledgerpb.EnrollRequest) (*ledgerpb.EnrollResponse, error) {
+	response, err := c.enroll.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Registered calls ios.v1.Ledger.Registered.
+func (c *ledgerClient) Registered(ctx context.Context, req *ledgerpb.RegisteredRequest) (*ledgerpb.RegisteredResponse, error) {
+	response, err := c.registered.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // LedgerHandler is an implementation of the ios.v1.Ledger service.
 type LedgerHandler interface {
 	// Submit hands transactions over, each to a shard that it has an input in. It
@@ -287,6 +349,14 @@ type LedgerHandler interface {
 	// the current one. Each is certified by the epoch before; the first epoch has no
 	// record, it follows from the genesis.
 	Epochs(context.Context, *ledgerpb.EpochsRequest, *connect.ServerStream[ledgerpb.EpochsResponse]) error
+	// Transcript is the run of the random beacon that an epoch's record names. A
+	// void epoch has none.
+	Transcript(context.Context, *ledgerpb.TranscriptRequest) (*ledgerpb.TranscriptResponse, error)
+	// Enroll puts orders of validators up on the identity chain: to join, to leave,
+	// and so on. It returns when they are final.
+	Enroll(context.Context, *ledgerpb.EnrollRequest) (*ledgerpb.EnrollResponse, error)
+	// Registered is what the registry has of the validator with a signing key.
+	Registered(context.Context, *ledgerpb.RegisteredRequest) (*ledgerpb.RegisteredResponse, error)
 }
 
 // NewLedgerHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -356,6 +426,24 @@ func NewLedgerHandler(svc LedgerHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(ledgerMethods.ByName("Epochs")),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerTranscriptHandler := connect.NewUnaryHandlerSimple(
+		LedgerTranscriptProcedure,
+		svc.Transcript,
+		connect.WithSchema(ledgerMethods.ByName("Transcript")),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerEnrollHandler := connect.NewUnaryHandlerSimple(
+		LedgerEnrollProcedure,
+		svc.Enroll,
+		connect.WithSchema(ledgerMethods.ByName("Enroll")),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerRegisteredHandler := connect.NewUnaryHandlerSimple(
+		LedgerRegisteredProcedure,
+		svc.Registered,
+		connect.WithSchema(ledgerMethods.ByName("Registered")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/ios.v1.Ledger/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case LedgerSubmitProcedure:
@@ -378,6 +466,12 @@ func NewLedgerHandler(svc LedgerHandler, opts ...connect.HandlerOption) (string,
 			ledgerEventsHandler.ServeHTTP(w, r)
 		case LedgerEpochsProcedure:
 			ledgerEpochsHandler.ServeHTTP(w, r)
+		case LedgerTranscriptProcedure:
+			ledgerTranscriptHandler.ServeHTTP(w, r)
+		case LedgerEnrollProcedure:
+			ledgerEnrollHandler.ServeHTTP(w, r)
+		case LedgerRegisteredProcedure:
+			ledgerRegisteredHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -425,4 +519,16 @@ func (UnimplementedLedgerHandler) Events(context.Context, *ledgerpb.EventsReques
 
 func (UnimplementedLedgerHandler) Epochs(context.Context, *ledgerpb.EpochsRequest, *connect.ServerStream[ledgerpb.EpochsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("ios.v1.Ledger.Epochs is not implemented"))
+}
+
+func (UnimplementedLedgerHandler) Transcript(context.Context, *ledgerpb.TranscriptRequest) (*ledgerpb.TranscriptResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("ios.v1.Ledger.Transcript is not implemented"))
+}
+
+func (UnimplementedLedgerHandler) Enroll(context.Context, *ledgerpb.EnrollRequest) (*ledgerpb.EnrollResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("ios.v1.Ledger.Enroll is not implemented"))
+}
+
+func (UnimplementedLedgerHandler) Registered(context.Context, *ledgerpb.RegisteredRequest) (*ledgerpb.RegisteredResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("ios.v1.Ledger.Registered is not implemented"))
 }

@@ -1,0 +1,116 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ios/chain"
+	"ios/chain/cosi"
+	"ios/chain/store"
+	"ios/node/api"
+	"ios/node/config"
+	"ios/node/epochs"
+	"ios/transepoch/identity"
+)
+
+// Await returns when the validator of the configuration takes part in the
+// network: at once if the genesis has it, else when a record of an epoch does.
+// Until then it fetches the records from the validators that there are, and
+// stores those that are proven. Say gets a sentence when something changes.
+func Await(ctx context.Context, cfg Config, say func(string)) error {
+	g := cfg.Genesis
+	if slices.ContainsFunc(g.Validators, func(v chain.Validator) bool { return v.Name == cfg.Node.Name }) {
+		return nil
+	}
+	if g.Policy.EpochLength == 0 {
+		return fmt.Errorf("the genesis of %s has no validator named %q, and its one epoch never ends, so that nobody can join; check the name in node.toml", g.Name, cfg.Node.Name)
+	}
+	lock, err := store.AcquireLock(cfg.DataDir, time.Now())
+	if err != nil {
+		return err
+	}
+	err = await(ctx, &cfg, say)
+	return errors.Join(err, lock.Release())
+}
+
+func await(ctx context.Context, cfg *Config, say func(string)) error {
+	book, err := epochs.NewBook(cfg.Genesis, cosi.BLS{})
+	if err != nil {
+		return err
+	}
+	records, err := openEpochStore(subdir(cfg.DataDir, epochsDir))
+	if err != nil {
+		return err
+	}
+	if err := records.load(book); err != nil {
+		return err
+	}
+	poll := max(200*time.Millisecond, min(cfg.Genesis.Policy.EpochLength/20, 10*time.Second))
+	for said := ""; ; {
+		if _, ok := ownSeat(book, cfg.Keys); ok {
+			return nil
+		}
+		text := fmt.Sprintf("not in the registry of epoch %d yet; register it with: ios node join", book.Number())
+		if err := fetchEpochs(ctx, cfg.Genesis, book, records); err != nil {
+			text = fmt.Sprintf("nobody tells of epochs after %d: %v", book.Number(), err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if text != said {
+			say(text)
+			said = text
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+// ownSeat is the place in the registry of the validator with the keys.
+func ownSeat(book *epochs.Book, keys *config.Keys) (chain.ValidatorID, bool) {
+	e := book.Current()
+	for _, list := range [][]identity.Member{e.Members, e.Outgoing} {
+		for i := range list {
+			if keys.Owns(&list[i].Validator) == nil {
+				return list[i].ID, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// fetchEpochs brings the book up to the newest epoch that somebody tells of.
+func fetchEpochs(ctx context.Context, g *chain.Genesis, book *epochs.Book, records *epochStore) (err error) {
+	var urls []string
+	now := book.Current()
+	for i := range now.Members {
+		urls = append(urls, now.Members[i].API)
+	}
+	for i := range g.Validators {
+		urls = append(urls, g.Validators[i].API)
+	}
+	err = errors.New("no validator has an API")
+	for i, url := range urls {
+		if url == "" || slices.Contains(urls[:i], url) {
+			continue
+		}
+		client := api.NewClient(url, api.ClientConfig{Attempts: 1})
+		err = client.Epochs(ctx, book.Number()+1, func(r *epochs.Record) error {
+			if _, err := book.Add(r); err != nil {
+				return err
+			}
+			return records.put(r)
+		})
+		client.Close()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
