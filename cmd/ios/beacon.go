@@ -17,7 +17,7 @@ import (
 )
 
 func newBeacon() *cobra.Command {
-	return group("beacon", "Verify the random values that epochs begin with", newBeaconVerify())
+	return group("beacon", "Fetch and verify the random values that epochs begin with", newBeaconLatest(), newBeaconGet(), newBeaconVerify())
 }
 
 func newBeaconVerify() *cobra.Command {

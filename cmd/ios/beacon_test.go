@@ -10,9 +10,9 @@ import (
 	"ios/transepoch/beacon/beacontest"
 )
 
-// epochs writes a genesis, files of its first three epochs, the last of which is
+// makeEpochs writes a genesis, files of its first three epochs, the last of which is
 // void, two bad files, and the genesis of another chain.
-func epochs(ts *testscript.TestScript, _ bool, _ []string) {
+func makeEpochs(ts *testscript.TestScript, _ bool, _ []string) {
 	write := func(name string, text []byte) { ts.Check(os.WriteFile(ts.MkAbs(name), text, 0o644)) }
 	n := beacontest.New(cosi.BLS{}, 4, 0)
 	text, err := n.Genesis.TOML()

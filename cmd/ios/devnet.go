@@ -42,8 +42,7 @@ With --detach it returns once every shard is ready, and the validators go on;
 when it is interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Policy = chain.DefaultPolicy()
-			o.Policy.EpochLength = epoch
+			o.Policy = devnet.Policy(epoch)
 			n, err := openOrCreate(cmd, dirOf(cmd), o)
 			if err != nil {
 				return err

@@ -24,7 +24,7 @@ func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitsWith, "json": fromJSON, "epochs": epochs,
+			"code": exitsWith, "json": fromJSON, "epochs": makeEpochs,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ADDRESS", chain.Address{7}.Text(chain.PrefixTest))

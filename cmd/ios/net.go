@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"ios/chain"
@@ -26,6 +29,10 @@ func netFlag(cmd *cobra.Command) {
 // configurations, where they are in the folder, say where their APIs listen.
 func openNet(cmd *cobra.Command) (*network, error) {
 	dir, _ := cmd.Flags().GetString("net")
+	return openNetAt(dir)
+}
+
+func openNetAt(dir string) (*network, error) {
 	n, err := devnet.Open(dir)
 	if err != nil {
 		return nil, err
@@ -41,6 +48,19 @@ func openNet(cmd *cobra.Command) (*network, error) {
 		return nil, err
 	}
 	return &network{Network: n, api: view, urls: urls, params: n.Genesis.Params()}, nil
+}
+
+// anybody asks one validator after the other until one answers, whatever its
+// shard.
+func (n *network) anybody(ctx context.Context, f func(context.Context, api.Endpoint) error) (err error) {
+	for s := range chain.ShardID(n.Genesis.Shards) {
+		err = n.api.Try(ctx, s, f)
+		var nobody *api.ShardError
+		if !errors.As(err, &nobody) {
+			return err
+		}
+	}
+	return err
 }
 
 func (n *network) faucet() (*faucet.Faucet, error) {

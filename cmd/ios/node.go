@@ -17,7 +17,7 @@ import (
 )
 
 func newNode() *cobra.Command {
-	cmd := group("node", "Run one validator", newNodeInit(), newNodeStart(), newNodeStatus())
+	cmd := group("node", "Run one validator", newNodeInit(), newNodeStart(), newNodeStatus(), newNodeJoin(), newNodeLeave())
 	var dir string
 	cmd.PersistentFlags().StringVar(&dir, "dir", "", "the validator's home directory")
 	cmd.PersistentFlags().StringVar(&dir, "home", "", "the same as --dir")
@@ -85,7 +85,10 @@ func newNodeStart() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Run the validator until it is interrupted",
-		Args:  noArgs,
+		Long: `Run the validator until it is interrupted. One that neither the genesis nor the
+registry has follows the network's epochs until it is registered and a member; see
+"ios node join".`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			home, err := homeOf(cmd)
 			if err != nil {
@@ -108,11 +111,18 @@ func newNodeStart() *cobra.Command {
 				// finds nothing to follow: collecting often costs little.
 				debug.SetGCPercent(50)
 			}
-			n, err := node.Open(node.Config{
-				Genesis: genesis, Node: cfg, Keys: keys, DataDir: home.DataDir(),
-				Log: newLogger(cfg.LogLevel), Version: version(),
+			log := newLogger(cfg.LogLevel)
+			setup := node.Config{
+				Genesis: genesis, Node: cfg, Keys: keys, DataDir: home.DataDir(), Log: log, Version: version(),
 				Idle: func() { go debug.FreeOSMemory() },
-			})
+			}
+			if err := node.Await(cmd.Context(), setup, func(text string) { log.Info("waiting: " + text) }); err != nil {
+				if cmd.Context().Err() != nil {
+					return nil
+				}
+				return err
+			}
+			n, err := node.Open(setup)
 			if err != nil {
 				return err
 			}
@@ -196,6 +206,7 @@ func writeNodeStatus(w io.Writer, st *api.Status) {
 	}
 	fmt.Fprintf(w, "  %-10s %s, network %s\n", "chain", st.ChainID, st.Network)
 	fmt.Fprintf(w, "  %-10s %d, view %d, leader validator %d, epoch %d\n", "height", st.Height, st.View, st.Leader, st.Epoch)
+	writeEpoch(w, st)
 	fmt.Fprintf(w, "  %-10s %d transactions, %d bytes\n", "waiting", st.Mempool.Txs, st.Mempool.Bytes)
 	fmt.Fprintf(w, "  %-10s value %d, between shards %d, open %d, coins %d\n", "supply", st.Supply.Value, st.Supply.Between, st.Supply.Open, st.Supply.Coins)
 	fmt.Fprintf(w, "  %-10s %.1f s CPU, %d MB memory, %d MB disk\n", "uses", st.Resources.CPUSeconds, st.Resources.RSS>>20, st.Resources.Disk>>20)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"ios/chain"
 	"ios/chain/cosi"
@@ -25,6 +26,18 @@ type Options struct {
 	Validators int // of the whole network
 	Policy     chain.Policy
 	LogLevel   string
+}
+
+// Policy is that of a network on one machine, with epochs of a length, or with one
+// that never ends if it is 0. A third of each shard's seats change hands in an
+// epoch, so that something is seen of it.
+func Policy(epoch time.Duration) chain.Policy {
+	p := chain.DefaultPolicy()
+	if p.EpochLength = epoch; epoch > 0 {
+		p.SwapPermille = 334
+		p.BatchDeadline = min(p.BatchDeadline, max(epoch/4, 2*time.Second))
+	}
+	return p
 }
 
 // The allocations of a network. The supply stays below 2^53, so that every
