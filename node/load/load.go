@@ -33,7 +33,7 @@ type Config struct {
 // The defaults.
 const (
 	defaultOwners  = 1024
-	defaultClients = 48  // with batches
+	defaultClients = 48   // with batches
 	singleClients  = 1536 // with single transactions
 	defaultTarget  = 400 * time.Millisecond
 )

@@ -229,6 +229,9 @@ func TestTheTableFindsAllAndNothingElse(t *testing.T) {
 			}
 		}
 		table := newTable(ids)
+		for i := range ids {
+			table.put(i)
+		}
 		for id, at := range seen {
 			if table.find(&id) != at {
 				t.Fatalf("%v is at %d, not %d", id, at, table.find(&id))

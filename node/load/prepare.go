@@ -18,6 +18,20 @@ type lane struct {
 	count int    // of transactions
 	size  int    // bytes of each transaction
 	raw   []byte // all of them, one behind the other
+	// build signs one of them; late says that this is to be done when it is
+	// submitted, because what is signed before expires with its epoch.
+	build func(j int, epoch uint64) *chain.Tx
+	late  bool
+	epoch uint64 // of the shard, when the load was prepared
+}
+
+// sign signs the transactions from and to, counted within the lane.
+func (p *prepared) sign(l *lane, from, to int, epoch uint64) {
+	for j := from; j < to; j++ {
+		t := l.build(j, epoch)
+		p.ids[l.base+j] = t.ID
+		copy(l.bytes(j, j+1), t.Raw)
+	}
 }
 
 // bytes are the transactions from and to, counted within the lane.
@@ -58,10 +72,14 @@ func prepare(ctx context.Context, c *Config, s *streams, count int) (*prepared, 
 		if err != nil {
 			return nil, err
 		}
-		l := &lane{shard: shard, base: i * count, count: count}
+		l := &lane{shard: shard, base: i * count, count: count, epoch: epoch}
 		p.lanes = append(p.lanes, l)
-		c.Progress(fmt.Sprintf("shard %d: signing %d transactions", shard, count))
-		p.sign(c, l, owners, coins, epoch)
+		p.plan(c, l, owners, coins)
+		l.raw = make([]byte, l.count*l.size)
+		if l.late = c.Network.Genesis().Policy.EpochLength > 0; !l.late {
+			c.Progress(fmt.Sprintf("shard %d: signing %d transactions", shard, count))
+			parallel(count, func(from, to int) { p.sign(l, from, to, epoch) })
+		}
 	}
 	c.Progress(fmt.Sprintf("%d transactions prepared in %.1f s", total, time.Since(start).Seconds()))
 	return p, nil
@@ -78,12 +96,14 @@ func epochOf(ctx context.Context, net *api.Network, shard chain.ShardID) (epoch 
 	return epoch, err
 }
 
-// sign builds the transactions of a lane: each spends one coin and gives all of
-// it to another owner.
-func (p *prepared) sign(c *Config, l *lane, owners [][]owner, coins []chain.Input, epoch uint64) {
+// plan says what the transactions of a lane are: each spends one coin and gives
+// all of it to another owner.
+func (p *prepared) plan(c *Config, l *lane, owners [][]owner, coins []chain.Input) {
 	params := c.Faucet.Params
 	payers := owners[l.shard]
-	build := func(j int, random *rand.Rand) *chain.Tx {
+	seed := rand.Uint64()
+	l.build = func(j int, epoch uint64) *chain.Tx {
+		random := rand.New(rand.NewPCG(seed, uint64(j)))
 		dest := l.shard
 		if random.Float64() < c.Across {
 			// Evenly over the other shards.
@@ -100,16 +120,5 @@ func (p *prepared) sign(c *Config, l *lane, owners [][]owner, coins []chain.Inpu
 		faucet.Sign(params, t, payers[j%len(payers)].key)
 		return t
 	}
-	seed := rand.Uint64()
-	first := build(0, rand.New(rand.NewPCG(seed, 0)))
-	l.size = len(first.Raw)
-	l.raw = make([]byte, l.count*l.size)
-	parallel(l.count, func(from, to int) {
-		random := rand.New(rand.NewPCG(seed, uint64(from)))
-		for j := from; j < to; j++ {
-			t := build(j, random)
-			p.ids[l.base+j] = t.ID
-			copy(l.bytes(j, j+1), t.Raw)
-		}
-	})
+	l.size = len(l.build(0, 0).Raw)
 }

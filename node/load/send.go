@@ -32,10 +32,15 @@ type sender struct {
 	issued  atomic.Int64 // transactions handed to submissions
 	retried atomic.Int64
 	why     atomic.Pointer[error] // of the last refusal for good
+	epoch   atomic.Uint64         // of the shard, if the transactions are signed late
 }
 
 func newSender(ctx context.Context, t *tally, lane, clients int, net *api.Network) *sender {
 	s := &sender{tally: t, lane: lane, board: newBoard(net, t.lanes[lane].shard), jobs: make(chan job)}
+	if l := t.lanes[lane]; l.late {
+		s.epoch.Store(l.epoch)
+		go s.watch(ctx, net, l.shard)
+	}
 	for i := range clients {
 		s.wait.Go(func() {
 			c := &client{sender: s, home: i}
@@ -46,6 +51,16 @@ func newSender(ctx context.Context, t *tally, lane, clients int, net *api.Networ
 		})
 	}
 	return s
+}
+
+// watch keeps up with the shard's epoch until ctx ends.
+func (s *sender) watch(ctx context.Context, net *api.Network, shard chain.ShardID) {
+	for ctx.Err() == nil {
+		pause(ctx, 500*time.Millisecond)
+		if e, err := epochOf(ctx, net, shard); err == nil {
+			s.epoch.Store(max(e, s.epoch.Load()))
+		}
+	}
 }
 
 // client submits one job after the other to a validator of its own, over a
@@ -96,6 +111,12 @@ func (s *client) submit(ctx context.Context, j job) {
 		}
 	}
 	s.issued.Add(int64(j.to - j.from))
+	if l.late {
+		s.sign(l, j.from, j.to, s.epoch.Load())
+		for i := j.from; i < j.to; i++ {
+			s.table.put(l.base + i)
+		}
+	}
 	raw := l.bytes(j.from, j.to)
 	var places []int // those that raw holds, when not all of the job
 	for start := time.Now(); ; {

@@ -59,6 +59,9 @@ func newTally(p *prepared) *tally {
 	for i, l := range p.lanes {
 		t.flights[i].room.L = &t.flights[i].mu
 		t.laneOf[l.shard] = i
+		for j := l.base; j < l.base+l.count && !l.late; j++ {
+			t.table.put(j)
+		}
 	}
 	return t
 }
