@@ -15,7 +15,8 @@ all:
 	$(GO) build -o bin/ios ./cmd/ios
 
 # Two shards of four, wallets, a transfer across shards, a validator lost and
-# back, an abort with refund. Seconds, once built.
+# back, an abort with refund; then three epochs, in which one joins and one leaves.
+# About a minute, once built.
 demo: all
 	bin/ios demo
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 func newDemo() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Show a whole life: two shards, transfers, a validator lost and back, an abort with refund",
+		Short: "Show a whole life: two shards, transfers, a validator lost and back, an abort with refund, three epochs",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := os.MkdirTemp("", "ios-demo-")
@@ -65,7 +66,7 @@ func (d *demo) end() {
 		return
 	}
 	d.title("Everything is ended")
-	pids, err := devnet.Stop(d.net.Homes)
+	pids, err := devnet.Stop(append(slices.Clone(d.net.Homes), d.net.Added()...))
 	if err != nil {
 		d.say("%v", err)
 		return
@@ -86,7 +87,23 @@ func (d *demo) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.supply(ctx)
+	if err := d.supply(ctx); err != nil {
+		return err
+	}
+	if err := d.down(); err != nil {
+		return err
+	}
+	return d.epochs(ctx)
+}
+
+// down ends the network's processes.
+func (d *demo) down() error {
+	d.remote.Close()
+	d.remote = nil
+	homes := append(slices.Clone(d.net.Homes), d.net.Added()...)
+	d.net = nil
+	_, err := devnet.Stop(homes)
+	return err
 }
 
 func (d *demo) up(ctx context.Context) (err error) {

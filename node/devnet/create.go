@@ -55,7 +55,9 @@ const MaxValidators = 256
 type Network struct {
 	Dir     string // absolute
 	Genesis *chain.Genesis
-	Homes   []config.Home // by validator
+	Homes   []config.Home // by validator of the genesis
+
+	added []config.Home // of those who join
 }
 
 // Create makes the folder of a network. A folder that has one already is left
@@ -196,3 +198,33 @@ func (n *Network) Members() [][]chain.ValidatorID {
 
 func (n *Network) genesisFile() string { return filepath.Join(n.Dir, "genesis.toml") }
 func (n *Network) faucetFile() string  { return filepath.Join(n.Dir, "faucet.key") }
+
+// Add makes the home of one more validator, which is not in the genesis.
+func (n *Network) Add(name, logLevel string) (config.Home, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return "", err
+	}
+	home := config.Home(filepath.Join(n.Dir, name))
+	if _, err := config.Init(home, &config.Node{Name: name, Listen: ports[0], API: ports[1], Genesis: "../genesis.toml", LogLevel: logLevel}, "", ""); err != nil {
+		return "", err
+	}
+	n.added = append(n.added, home)
+	return home, nil
+}
+
+// StartAdded starts the validators that Add made.
+func (n *Network) StartAdded(program string) error {
+	for _, home := range n.added {
+		if PID(home) != 0 {
+			continue
+		}
+		if _, err := start(program, home); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Added are the homes that Add made.
+func (n *Network) Added() []config.Home { return n.added }
