@@ -29,12 +29,10 @@ type Options struct {
 }
 
 // Policy is that of a network on one machine, with epochs of a length, or with one
-// that never ends if it is 0. A third of each shard's seats change hands in an
-// epoch, so that something is seen of it.
+// that never ends if it is 0. Batches do not wait for longer than fits into it.
 func Policy(epoch time.Duration) chain.Policy {
 	p := chain.DefaultPolicy()
 	if p.EpochLength = epoch; epoch > 0 {
-		p.SwapPermille = 334
 		p.BatchDeadline = min(p.BatchDeadline, max(epoch/4, 2*time.Second))
 	}
 	return p
