@@ -42,10 +42,14 @@ func startNetwork(t *testing.T, shards, validators int) *network {
 }
 
 // makeNetwork makes a network without starting it.
-func makeNetwork(t *testing.T, dir string, shards, validators int) *network {
+func makeNetwork(t *testing.T, dir string, shards, validators int, policy ...chain.Policy) *network {
 	t.Helper()
+	p := chain.DefaultPolicy()
+	if len(policy) > 0 {
+		p = policy[0]
+	}
 	d, err := devnet.Create(dir, devnet.Options{
-		Name: "e2e", Shards: shards, Validators: validators, Policy: chain.DefaultPolicy(), LogLevel: "info",
+		Name: "e2e", Shards: shards, Validators: validators, Policy: p, LogLevel: "info",
 	})
 	if err != nil {
 		t.Fatal(err)
