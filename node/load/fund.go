@@ -132,5 +132,6 @@ func submitOne(ctx context.Context, net *api.Network, shard chain.ShardID, raw [
 
 // noRoom reports whether a refusal is for the moment only.
 func noRoom(k chain.ErrorKind) bool {
-	return k == chain.ErrFull || k == chain.ErrNotReady || k == api.ErrBusy || k == api.ErrStopping || k == api.ErrUnreachable || k == api.ErrInternal
+	return k == chain.ErrFull || k == chain.ErrNotReady || k == api.ErrBusy || k == api.ErrStopping || k == api.ErrUnreachable || k == api.ErrInternal ||
+		k == chain.ErrWrongShard // an epoch has moved the validator
 }

@@ -125,7 +125,8 @@ func (s *client) submit(ctx context.Context, j job) {
 		if ctx.Err() != nil {
 			return // the load was interrupted; nothing is known of these
 		}
-		if err != nil && !errors.Is(err, chain.ErrFull) {
+		moved := len(res.Refused) > 0 && res.Refused[0].Kind == chain.ErrWrongShard
+		if moved || err != nil && !errors.Is(err, chain.ErrFull) {
 			s.failed(s.on.URL)
 		}
 		again := s.note(j, places, res, err, time.Since(start) > patience)

@@ -217,10 +217,10 @@ func submit(ctx context.Context, p api.Endpoint, e atomix.SubmitTx) sm.Event {
 }
 
 // refusal reports whether the validator judged the transaction, rather than
-// being unable to take any.
+// being unable to take any. One that has left the shard takes none of it.
 func refusal(err error) bool {
 	for _, k := range []chain.ErrorKind{
-		api.ErrUnreachable, api.ErrBusy, api.ErrStopping, api.ErrInternal, chain.ErrNotReady,
+		api.ErrUnreachable, api.ErrBusy, api.ErrStopping, api.ErrInternal, chain.ErrNotReady, chain.ErrWrongShard,
 	} {
 		if errors.Is(err, k) {
 			return false
