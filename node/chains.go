@@ -84,7 +84,7 @@ func (n *Node) enroll() error {
 	if len(f.present) == 0 && len(f.left) == 0 {
 		f.present = n.net.shardsOf(n.net.self)
 	}
-	if _, ends := n.net.epochLength(); ends {
+	if n.net.ends() {
 		n.add(&newAssembly(n).runner)
 	}
 	for _, shard := range f.present {
@@ -105,7 +105,7 @@ func (n *Node) begin(first []*runner) error {
 	if n.cfg.Idle != nil {
 		n.work.Go(n.rest)
 	}
-	if _, ends := n.net.epochLength(); ends {
+	if n.net.ends() {
 		n.work.Go(n.move)
 	}
 	f, err := n.look()

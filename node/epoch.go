@@ -49,7 +49,7 @@ func (n *Node) NewEpoch(r *epochs.Record) error {
 			go x.post(ev) // those that it has heard before are none to it
 		}
 	}
-	if _, ends := n.net.epochLength(); ends {
+	if n.net.ends() {
 		n.work.Go(n.move)
 	}
 	return nil

@@ -44,10 +44,7 @@ func (n *Node) comes(shard chain.ShardID) bool {
 // maybeLeave leaves the shard when it has no use for us any more. It runs in the loop.
 func (m *member) maybeLeave() {
 	n := m.node
-	if m.core.Seat() >= 0 || n.comes(m.chain) || m.core.Unsettled() > 0 || !m.leaving.CompareAndSwap(false, true) {
-		return
-	}
-	if _, ends := n.net.epochLength(); !ends {
+	if !n.net.ends() || m.core.Seat() >= 0 || n.comes(m.chain) || m.core.Unsettled() > 0 || !m.leaving.CompareAndSwap(false, true) {
 		return
 	}
 	n.work.Go(func() {
@@ -78,7 +75,5 @@ func (m *member) show(b *chain.Block, now time.Time) {
 	}
 }
 
-func (w *network) epochLength() (time.Duration, bool) {
-	d := w.genesis.Policy.EpochLength
-	return d, d > 0
-}
+// ends reports whether epochs end on this chain.
+func (w *network) ends() bool { return w.genesis.Policy.EpochLength > 0 }
