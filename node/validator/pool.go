@@ -146,7 +146,9 @@ func (p *pool) full() bool {
 // empty reports whether nothing waits for a body.
 func (p *pool) empty() bool { return p.txs.len() == 0 && p.bundles.len() == 0 }
 
-// draft is the head of the queue, as it fits a body.
+// draft is the head of the queue, as it fits a body. Bundles go first and by
+// themselves: nothing of a body counts before all its signatures are checked, and
+// theirs are checked already.
 func (p *pool) draft() *chain.Payload {
 	size, bundles, txs := 0, 0, 0
 	for _, b := range p.bundles.all() {
@@ -156,17 +158,17 @@ func (p *pool) draft() *chain.Payload {
 		}
 		bundles++
 	}
+	if bundles > 0 {
+		return &chain.Payload{Bundles: append([]*chain.Bundle(nil), p.bundles.all()[:bundles]...)}
+	}
 	for i := range p.txs.all() {
 		size += len(p.txs.all()[i].Raw)
-		if txs == p.limits.BodyTxs || size > p.limits.BodyBytes && txs+bundles > 0 {
+		if txs == p.limits.BodyTxs || size > p.limits.BodyBytes && txs > 0 {
 			break
 		}
 		txs++
 	}
-	return &chain.Payload{
-		Txs:     append([]chain.Tx(nil), p.txs.all()[:txs]...),
-		Bundles: append([]*chain.Bundle(nil), p.bundles.all()[:bundles]...),
-	}
+	return &chain.Payload{Txs: append([]chain.Tx(nil), p.txs.all()[:txs]...)}
 }
 
 // take moves a draft from the queue into the body with the number.

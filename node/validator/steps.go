@@ -158,7 +158,9 @@ func (c *Core) author() {
 		}
 		// The more bodies wait for a block, the less another one helps: larger
 		// ones cost everybody less.
-		c.gatherAt = c.now.Add(c.cfg.Gather * time.Duration(len(c.pool.bodies)))
+		if len(d.Txs) > 0 {
+			c.gatherAt = c.now.Add(c.cfg.Gather * time.Duration(len(c.pool.bodies)))
+		}
 	}
 }
 
