@@ -23,7 +23,7 @@ type assembly struct {
 	runner
 	state *identity.State // from load to restore
 	core  *council.Core
-	slow  errands // what takes long
+	slow  errands // what takes long, one after the other
 
 	mu     sync.Mutex
 	status council.Status // as it was told last
@@ -69,13 +69,11 @@ func (a *assembly) load(snapshot io.Reader) (err error) {
 
 // restore implements owner.
 func (a *assembly) restore(saved []byte, records iter.Seq[sm.Persist]) (machine, error) {
-	w, keys := a.node.net, a.node.cfg.Keys
-	agreement := w.agreement(keys, chain.IdentityShard)
+	w := a.node.net
+	agreement := w.agreement(a.node.voice, chain.IdentityShard)
 	core, err := council.New(council.Config{
 		Genesis: w.genesis, Self: w.self, Policy: agreement.Policy, Sources: agreement.Sources,
-		Keys: council.Keys{
-			Signing: keys.Signing, Cosign: agreement.Cosign, VRF: keys.VRF, PVSS: keys.PVSS, Random: rand.Reader,
-		},
+		Keys: a.node.keys, Random: rand.Reader,
 	}, a.state, saved, records)
 	a.core, a.state = core, nil
 	return core, err
@@ -96,9 +94,6 @@ func (a *assembly) news() (list []sm.Event) {
 
 // image implements owner.
 func (a *assembly) image(bool) (image, error) {
-	if err := a.core.Err(); err != nil {
-		return image{}, err
-	}
 	state, saved := a.core.Snapshot()
 	raw := state.AppendTo(nil)
 	return image{state.Height(), saved, func(w io.Writer) error {
@@ -118,7 +113,7 @@ func (a *assembly) checked(list []sm.Event) sm.Event { return council.Events(lis
 // effect implements owner. The protocol bounds what is to be checked.
 func (a *assembly) effect(e sm.Effect) {
 	if c, ok := e.(*council.Check); ok {
-		a.slow.add(int(c.Author), func() {
+		a.slow.add(func() {
 			a.verdicts.add(c.Run(), 0)
 			a.verdicts.flush()
 		})
@@ -132,7 +127,7 @@ func (a *assembly) delivered(value any) func() {
 		a.view.final(v.Block.Header.Height, time.Now())
 		a.snap.moved = !v.Synced
 	case council.NewEpoch:
-		return func() { a.slow.add(forNobody, func() { a.newEpoch(v) }) }
+		return func() { a.slow.add(func() { a.newEpoch(v) }) }
 	case council.Status:
 		a.told(v)
 	case council.Answer:
@@ -167,4 +162,37 @@ func (a *assembly) recorded(r store.Record) (uint64, func() ([]chain.TxID, error
 		return 0, nil
 	}
 	return council.OutcomesHeight(r.Data), func() ([]chain.TxID, error) { return nil, nil }
+}
+
+// errands are done one after the other, off the loop.
+type errands struct {
+	node *Node
+	mu   sync.Mutex
+	list []func()
+	busy bool
+}
+
+func (e *errands) add(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, f)
+	if !e.busy {
+		e.busy = true
+		e.node.work.Go(e.run)
+	}
+}
+
+func (e *errands) run() {
+	for {
+		e.mu.Lock()
+		if len(e.list) == 0 {
+			e.busy = false
+			e.mu.Unlock()
+			return
+		}
+		f := e.list[0]
+		e.list = e.list[1:]
+		e.mu.Unlock()
+		f()
+	}
 }

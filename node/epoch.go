@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,6 +51,7 @@ func (n *Node) NewEpoch(r *epochs.Record) error {
 		}
 	}
 	if n.net.ends() {
+		n.work.Go(n.retireKeys)
 		n.work.Go(n.move)
 	}
 	return nil
@@ -60,7 +62,13 @@ func (n *Node) Epoch(_ context.Context, number uint64) (*epochs.Record, error) {
 	if now := n.net.book.Number(); number > now {
 		return nil, chain.Rule(api.ErrNotYet, "the current epoch is %d", now)
 	}
-	return n.records.get(number)
+	r, err := n.records.get(number)
+	if errors.Is(err, chain.ErrNotReady) { // NewEpoch is about to store it
+		n.turning.Lock()
+		r, err = n.records.get(number)
+		n.turning.Unlock()
+	}
+	return r, err
 }
 
 // toldEpochs is of how many epochs, the current one and those before, a chain is

@@ -184,6 +184,10 @@ func registered(s *identity.State, key sig.PublicKey) api.Registered {
 		if v.Validator.Signing != key && (v.Rotation == nil || v.Rotation.Signing != key) {
 			continue
 		}
+		r.Key = v.Validator.Signing
+		if v.Rotation != nil {
+			r.Rotation = v.Rotation.Signing
+		}
 		r.Known, r.ID, r.Name, r.Stake = true, id, v.Validator.Name, v.Validator.Stake
 		r.Orders, r.Member, r.Waiting, r.Leaving, r.Gone = v.Orders, v.Member, v.Waiting, v.Leaving, v.Gone
 		for _, p := range s.Payouts() {

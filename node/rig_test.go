@@ -31,7 +31,8 @@ type rig struct {
 	genesis *chain.Genesis
 	params  *chain.Params
 	keys    []*config.Keys
-	owners  []*sig.Key // one in each shard, with the allocations
+	rings   map[chain.ValidatorID]*config.Keyring // of those with more than one
+	owners  []*sig.Key                            // one in each shard, with the allocations
 	dirs    []string
 	nodes   []*running
 	members [][]chain.ValidatorID
@@ -48,7 +49,7 @@ const allocations, allocated = 20, 1000
 
 func newRig(t *testing.T, shards, validators int, policy ...func(*chain.Policy)) *rig {
 	t.Helper()
-	r := &rig{t: t, net: newMemNet()}
+	r := &rig{t: t, net: newMemNet(), rings: map[chain.ValidatorID]*config.Keyring{}}
 	p := chain.DefaultPolicy()
 	for _, change := range policy {
 		change(&p)
@@ -116,12 +117,16 @@ func address(k *sig.Key) chain.Address {
 
 func (r *rig) start(id chain.ValidatorID) {
 	r.t.Helper()
+	keys := r.rings[id]
+	if keys == nil {
+		keys = must(config.NewKeyring(r.keys[id]))
+	}
 	log := logrus.New()
 	if os.Getenv("IOS_TEST_LOG") == "" {
 		log.SetOutput(io.Discard)
 	}
 	n, err := Open(Config{
-		Genesis: r.genesis, Keys: r.keys[id], DataDir: r.dirs[id], Log: log, Version: "test",
+		Genesis: r.genesis, Keys: keys, DataDir: r.dirs[id], Log: log, Version: "test",
 		Node:      &config.Node{Name: r.genesis.Validators[id].Name, API: "127.0.0.1:0"},
 		Transport: r.net.join(id),
 	})

@@ -39,7 +39,13 @@ type Registered struct {
 	Epoch   uint64            `json:"epoch"`  // the current one
 	Seeded  bool              `json:"seeded"` // the next one's members are fixed
 	Payouts []Payout          `json:"payouts,omitempty"`
+
+	Key      sig.PublicKey `json:"-"` // the signing key that counts now, or will
+	Rotation sig.PublicKey `json:"-"` // what replaces it; zero if nothing does
 }
+
+// Shed reports whether the validator was left out for its absence.
+func (r *Registered) Shed() bool { return !r.Member && !r.Waiting && !r.Leaving && !r.Gone }
 
 // Payout is stake that comes back.
 type Payout struct {
@@ -109,7 +115,10 @@ func (h *handler) Registered(ctx context.Context, req *ledgerpb.RegisteredReques
 	}
 	m := &ledgerpb.RegisteredResponse{
 		Known: r.Known, Id: uint32(r.ID), Name: r.Name, Stake: r.Stake, Orders: r.Orders, Member: r.Member, Waiting: r.Waiting,
-		Leaving: r.Leaving, Gone: r.Gone, Epoch: r.Epoch, Seeded: r.Seeded,
+		Leaving: r.Leaving, Gone: r.Gone, Epoch: r.Epoch, Seeded: r.Seeded, Key: r.Key[:],
+	}
+	if r.Rotation != (sig.PublicKey{}) {
+		m.Rotation = r.Rotation[:]
 	}
 	for _, p := range r.Payouts {
 		m.Payouts = append(m.Payouts, &ledgerpb.Payout{Amount: p.Amount, Due: p.Due})
@@ -161,6 +170,8 @@ func (c *Client) Registered(ctx context.Context, key sig.PublicKey) (Registered,
 		Known: m.Known, ID: chain.ValidatorID(m.Id), Name: clip(m.Name), Stake: m.Stake, Orders: m.Orders, Member: m.Member, Waiting: m.Waiting,
 		Leaving: m.Leaving, Gone: m.Gone, Epoch: m.Epoch, Seeded: m.Seeded,
 	}
+	copy(r.Key[:], m.Key)
+	copy(r.Rotation[:], m.Rotation)
 	for _, p := range m.Payouts {
 		r.Payouts = append(r.Payouts, Payout{Amount: p.Amount, Due: p.Due})
 	}

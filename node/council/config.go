@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"ios/chain"
-	"ios/chain/cosi"
 	"ios/chain/sig"
 	"ios/chain/vrf"
 	"ios/drp/pvss"
@@ -14,13 +13,9 @@ import (
 
 // Keys are the validator's own.
 type Keys struct {
-	Signing *sig.Key
-	// Cosign makes our share of a collective signature.
-	Cosign func(msg []byte) (cosi.Signature, error)
-	VRF    vrf.Secret
-	PVSS   pvss.SecretKey
-	// Random is secret and never the same again: what is dealt comes from it.
-	Random io.Reader
+	Voice byzcoin.Voice
+	VRF   vrf.Secret
+	PVSS  pvss.SecretKey
 }
 
 // Config is what a Core is made from.
@@ -29,9 +24,12 @@ type Config struct {
 	// Self is our place in the registry. Who has none yet follows the chain under
 	// a number that no validator has.
 	Self chain.ValidatorID
-	// Keys are those that we are registered with. In epochs in which we have other
-	// ones, since they were rotated, we follow the chain without a voice.
-	Keys Keys
+	// Keys finds those that we are registered with in an epoch, by the signing key
+	// among them. In epochs in which they are not here, since they were rotated, we
+	// follow the chain without a voice. It may find more later, and never other keys.
+	Keys func(signing sig.PublicKey) (Keys, bool)
+	// Random is secret and never the same again: what is dealt comes from it.
+	Random io.Reader
 	// Policy is the agreement's.
 	Policy byzcoin.Policy
 	// Sources are validators that should have the newest blocks. The members of
@@ -42,6 +40,11 @@ type Config struct {
 	RoundTime time.Duration
 }
 
+func (c *Config) voice(signing sig.PublicKey) (byzcoin.Voice, bool) {
+	k, ok := c.Keys(signing)
+	return k.Voice, ok
+}
+
 func (c *Config) roundTime() time.Duration {
 	if c.RoundTime > 0 {
 		return c.RoundTime
@@ -49,9 +52,5 @@ func (c *Config) roundTime() time.Duration {
 	p := &c.Genesis.Policy
 	return min(16*c.delta()+8*p.BlockInterval, time.Hour)
 }
-
-// patience is how long a leader and those who judge its seed wait for the shards'
-// blocks and for signs of life.
-func (c *Config) patience() time.Duration { return c.roundTime() / 4 }
 
 func (c *Config) delta() time.Duration { return max(c.Genesis.Policy.Delta, time.Millisecond) }

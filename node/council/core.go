@@ -24,7 +24,6 @@ type Core struct {
 	log    beaconLog
 
 	started  bool
-	halted   bool
 	prepared uint64       // the epoch that beacon is for, or would be
 	turned   []chain.Term // that ended
 
@@ -60,7 +59,7 @@ func New(cfg Config, state *identity.State, saved []byte, records iter.Seq[sm.Pe
 	}
 	c.bft, err = byzcoin.RestoreChain(byzcoin.ChainConfig{
 		ChainID: cfg.Genesis.ID(), Shard: chain.IdentityShard, Self: cfg.Self, Committees: committees{state},
-		Key: cfg.Keys.Signing, Cosign: cfg.Keys.Cosign, Policy: cfg.Policy, App: ledger{c}, Sources: cfg.Sources,
+		Voice: cfg.voice, Policy: cfg.Policy, App: ledger{c}, Sources: cfg.Sources,
 	}, agreement, c.restored(records))
 	if err != nil {
 		return nil, fmt.Errorf("council: restoring the agreement: %w", err)
@@ -88,19 +87,12 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 		c.now = now
 	}
 	c.out, c.wakeAt = nil, time.Time{}
-	if c.halted {
-		c.refuse(ev)
-		return c.out
-	}
 	if _, ok := ev.(sm.Receive); !ok {
 		c.changed = true
 	}
 	c.event(ev)
 	c.changed = c.changed || c.stirred
 	c.drive()
-	if err := c.Err(); err != nil {
-		return c.halt(err)
-	}
 	c.tell()
 	c.setTimer()
 	return c.out

@@ -75,7 +75,6 @@ const (
 	Dealing                 // the leader gathers dealings
 	Signing                 // a choice waits to be final
 	Collecting              // shares of the choice are collected
-	Halted                  // the registry cannot go on: nothing is done any more
 )
 
 // String names the phase.
@@ -91,8 +90,6 @@ func (p Phase) String() string {
 		return "signing off"
 	case Collecting:
 		return "collecting"
-	case Halted:
-		return "halted"
 	}
 	return "unknown"
 }

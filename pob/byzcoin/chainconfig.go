@@ -20,11 +20,10 @@ type ChainConfig struct {
 	// that are restored, and of the next.
 	Committees chain.Committees
 
-	// Key signs bodies, proposals and view changes. In a term in which our seat has
-	// another key, since it was rotated, we have no voice.
-	Key *sig.Key
-	// Cosign makes our share of a collective signature.
-	Cosign func(msg []byte) (cosi.Signature, error)
+	// Voice finds what we speak with in a term in which our seat has a signing key;
+	// see [Voice.Only]. Without it, since a rotated key is not here, we follow that
+	// term without a voice. It may find more later, and never other keys.
+	Voice func(signing sig.PublicKey) (Voice, bool)
 
 	Policy Policy
 	App    Application
@@ -35,6 +34,19 @@ type ChainConfig struct {
 	// [SourcesChanged].
 	Sources []chain.ValidatorID
 }
+
+// Voice is what a member speaks with.
+type Voice struct {
+	// Key signs bodies, proposals and view changes.
+	Key *sig.Key
+	// Cosign makes our share of a collective signature.
+	Cosign func(msg []byte) (cosi.Signature, error)
+	// Vote is the key that Cosign signs with.
+	Vote cosi.PublicKey
+}
+
+// Only is the ChainConfig.Voice of who has one voice.
+func (v Voice) Only(signing sig.PublicKey) (Voice, bool) { return v, v.Key.Public() == signing }
 
 // CommitteesChanged says that Committees knows more than before.
 type CommitteesChanged struct{}
@@ -67,17 +79,23 @@ const maxPending = 4
 // timerChain is the timer of a Chain; the others are its machine's.
 const timerChain uint8 = 0x20
 
-// machineConfig configures the machine of a term. Whose key in the term is not
-// ours, because it has rotated, has no voice in it.
+// machineConfig configures the machine of a term. Whose keys in the term are not
+// here, because they have rotated, has no voice in it.
 func (c *ChainConfig) machineConfig(b *chain.Committee, start Point, lead int) Config {
-	seat := b.Seat(c.Self)
-	if seat >= 0 && seat < len(b.Signing) && c.Key != nil && c.Key.Public() != b.Signing[seat] {
-		seat = -1
+	seat, voice := b.Seat(c.Self), Voice{}
+	if seat >= 0 && seat < len(b.Signing) {
+		found := false
+		if c.Voice != nil {
+			voice, found = c.Voice(b.Signing[seat])
+		}
+		if !found || voice.Vote != b.Cosi.Key(seat) {
+			seat = -1
+		}
 	}
 	return Config{
 		ChainID: c.ChainID, Shard: c.Shard, Epoch: b.Term.Epoch, Batch: b.Term.Batch,
 		Members: b.Members, Keys: b.Signing, Committee: b.Cosi, Seat: seat, Lead: lead,
-		Key: c.Key, Cosign: c.Cosign, Policy: c.Policy, App: c.App, Start: start,
+		Key: voice.Key, Cosign: voice.Cosign, Policy: c.Policy, App: c.App, Start: start,
 	}
 }
 

@@ -61,7 +61,8 @@ type dynasty struct {
 	net     *sim.Network
 	ids     []sm.NodeID // of the validators
 	keys    []*sig.Key
-	sign    []func([]byte) (cosi.Signature, error)
+	voices  []Voice
+	rings   map[sm.NodeID]func(sig.PublicKey) (Voice, bool) // of those with more than one voice
 	script  []reign
 	terms   []chain.Term
 	boards  map[chain.Term]*chain.Committee
@@ -123,7 +124,7 @@ func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.
 		snaps: map[sm.NodeID]snapshot{}, shelves: map[sm.NodeID]*shelf{}, apps: map[sm.NodeID]*realm{}, shirks: map[sm.NodeID]bool{}, blocks: map[uint64]*chain.Block{},
 		final: map[chain.Hash]bool{}, numbers: map[chain.ValidatorID]uint64{}, held: map[chain.Hash]*holding{},
 		lists: map[chain.Hash]map[sm.NodeID]bool{}, passed: map[chain.Term]map[sm.NodeID]bool{}, status: map[sm.NodeID]Status{},
-		payloads: map[string]bool{}, done: map[string]bool{}, again: map[sm.NodeID][]string{}, settles: map[sm.NodeID][]chain.Term{},
+		rings: map[sm.NodeID]func(sig.PublicKey) (Voice, bool){}, payloads: map[string]bool{}, done: map[string]bool{}, again: map[sm.NodeID][]string{}, settles: map[sm.NodeID][]chain.Term{},
 	}
 	d.policy = Policy{BlockInterval: 300 * time.Millisecond}
 	scheme := cositest.New("dynasty")
@@ -137,7 +138,7 @@ func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.
 		pub, err := scheme.Public(secret)
 		must(t, err)
 		d.ids, d.keys, cosigns = append(d.ids, sm.NodeID(2*i+1)), append(d.keys, key), append(cosigns, pub)
-		d.sign = append(d.sign, func(msg []byte) (cosi.Signature, error) { return scheme.Sign(secret, msg) })
+		d.voices = append(d.voices, Voice{key, func(msg []byte) (cosi.Signature, error) { return scheme.Sign(secret, msg) }, pub})
 	}
 	for _, r := range script {
 		b := &chain.Committee{Shard: 3, Term: r.term}
@@ -161,9 +162,14 @@ func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.
 func (d *dynasty) index(id sm.NodeID) int { return slices.Index(d.ids, id) }
 
 func (d *dynasty) config(id sm.NodeID, app Application) ChainConfig {
-	i := d.index(id)
+	voice := func(signing sig.PublicKey) (Voice, bool) {
+		if ring := d.rings[id]; ring != nil {
+			return ring(signing)
+		}
+		return d.voices[d.index(id)].Only(signing)
+	}
 	return ChainConfig{
-		ChainID: realmID, Shard: 3, Self: id, Committees: archive{d, id}, Key: d.keys[i], Cosign: d.sign[i],
+		ChainID: realmID, Shard: 3, Self: id, Committees: archive{d, id}, Voice: voice,
 		Policy: d.policy, App: app, Sources: d.sources,
 	}
 }

@@ -14,7 +14,6 @@ type State struct {
 	open   *ledger // nil without an execution
 	report *Report
 	broken error
-	known  outputs // by its checkers
 }
 
 // NewState is the state of a genesis that [CheckGenesis] has passed.
@@ -115,6 +114,4 @@ type Seeded struct {
 
 // Checker checks bodies as of the last final block. It can be used by another
 // goroutine than the state.
-func (s *State) Checker() *Checker {
-	return &Checker{book: s.book.Clone(), seed: s.final.seed, known: &s.known}
-}
+func (s *State) Checker() *Checker { return &Checker{book: s.book.Clone(), seed: s.final.seed} }

@@ -2515,6 +2515,8 @@ type RegisteredResponse struct {
 	Epoch         uint64                 `protobuf:"varint,10,opt,name=epoch,proto3" json:"epoch,omitempty"`   // the current one
 	Seeded        bool                   `protobuf:"varint,11,opt,name=seeded,proto3" json:"seeded,omitempty"` // the next one's members are fixed
 	Payouts       []*Payout              `protobuf:"bytes,12,rep,name=payouts,proto3" json:"payouts,omitempty"`
+	Key           []byte                 `protobuf:"bytes,13,opt,name=key,proto3" json:"key,omitempty"`           // the signing key that counts now
+	Rotation      []byte                 `protobuf:"bytes,14,opt,name=rotation,proto3" json:"rotation,omitempty"` // the signing key that replaces it; empty if none does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2629,6 +2631,20 @@ func (x *RegisteredResponse) GetSeeded() bool {
 func (x *RegisteredResponse) GetPayouts() []*Payout {
 	if x != nil {
 		return x.Payouts
+	}
+	return nil
+}
+
+func (x *RegisteredResponse) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RegisteredResponse) GetRotation() []byte {
+	if x != nil {
+		return x.Rotation
 	}
 	return nil
 }
@@ -2880,7 +2896,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x18\n" +
 	"\areasons\x18\x02 \x03(\tR\areasons\"-\n" +
 	"\x11RegisteredRequest\x12\x18\n" +
-	"\asigning\x18\x01 \x01(\fR\asigning\"\xb4\x02\n" +
+	"\asigning\x18\x01 \x01(\fR\asigning\"\xe2\x02\n" +
 	"\x12RegisteredResponse\x12\x14\n" +
 	"\x05known\x18\x01 \x01(\bR\x05known\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\rR\x02id\x12\x12\n" +
@@ -2894,7 +2910,9 @@ const file_ledger_proto_rawDesc = "" +
 	"\x05epoch\x18\n" +
 	" \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06seeded\x18\v \x01(\bR\x06seeded\x12(\n" +
-	"\apayouts\x18\f \x03(\v2\x0e.ios.v1.PayoutR\apayouts\"2\n" +
+	"\apayouts\x18\f \x03(\v2\x0e.ios.v1.PayoutR\apayouts\x12\x10\n" +
+	"\x03key\x18\r \x01(\fR\x03key\x12\x1a\n" +
+	"\brotation\x18\x0e \x01(\fR\brotation\"2\n" +
 	"\x06Payout\x12\x16\n" +
 	"\x06amount\x18\x01 \x01(\x04R\x06amount\x12\x10\n" +
 	"\x03due\x18\x02 \x01(\x04R\x03due*\x90\x01\n" +
