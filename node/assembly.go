@@ -23,7 +23,7 @@ type assembly struct {
 	runner
 	state *identity.State // from load to restore
 	core  *council.Core
-	slow  errands // what takes long, one after the other
+	slow  errands // what takes long
 
 	mu     sync.Mutex
 	status council.Status // as it was told last
@@ -94,6 +94,9 @@ func (a *assembly) news() (list []sm.Event) {
 
 // image implements owner.
 func (a *assembly) image(bool) (image, error) {
+	if err := a.core.Err(); err != nil {
+		return image{}, err
+	}
 	state, saved := a.core.Snapshot()
 	raw := state.AppendTo(nil)
 	return image{state.Height(), saved, func(w io.Writer) error {
@@ -113,7 +116,7 @@ func (a *assembly) checked(list []sm.Event) sm.Event { return council.Events(lis
 // effect implements owner. The protocol bounds what is to be checked.
 func (a *assembly) effect(e sm.Effect) {
 	if c, ok := e.(*council.Check); ok {
-		a.slow.add(func() {
+		a.slow.add(int(c.Author), func() {
 			a.verdicts.add(c.Run(), 0)
 			a.verdicts.flush()
 		})
@@ -127,7 +130,7 @@ func (a *assembly) delivered(value any) func() {
 		a.view.final(v.Block.Header.Height, time.Now())
 		a.snap.moved = !v.Synced
 	case council.NewEpoch:
-		return func() { a.slow.add(func() { a.newEpoch(v) }) }
+		return func() { a.slow.add(forNobody, func() { a.newEpoch(v) }) }
 	case council.Status:
 		a.told(v)
 	case council.Answer:
@@ -162,37 +165,4 @@ func (a *assembly) recorded(r store.Record) (uint64, func() ([]chain.TxID, error
 		return 0, nil
 	}
 	return council.OutcomesHeight(r.Data), func() ([]chain.TxID, error) { return nil, nil }
-}
-
-// errands are done one after the other, off the loop.
-type errands struct {
-	node *Node
-	mu   sync.Mutex
-	list []func()
-	busy bool
-}
-
-func (e *errands) add(f func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.list = append(e.list, f)
-	if !e.busy {
-		e.busy = true
-		e.node.work.Go(e.run)
-	}
-}
-
-func (e *errands) run() {
-	for {
-		e.mu.Lock()
-		if len(e.list) == 0 {
-			e.busy = false
-			e.mu.Unlock()
-			return
-		}
-		f := e.list[0]
-		e.list = e.list[1:]
-		e.mu.Unlock()
-		f()
-	}
 }

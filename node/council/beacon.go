@@ -198,7 +198,7 @@ func (c *Core) sow() {
 	if p == nil || p.View+1 != b.led || b.sown == b.led {
 		return
 	}
-	if patience := b.ledAt.Add(c.cfg.roundTime() / 4); !c.gathered() && c.now.Before(patience) {
+	if patience := b.ledAt.Add(c.cfg.patience()); !c.gathered() && c.now.Before(patience) {
 		c.wake(patience)
 		return
 	}

@@ -53,4 +53,8 @@ func (c *Config) roundTime() time.Duration {
 	return min(16*c.delta()+8*p.BlockInterval, time.Hour)
 }
 
+// patience is how long a leader and those who judge its seed wait for the shards'
+// blocks and for signs of life.
+func (c *Config) patience() time.Duration { return c.roundTime() / 4 }
+
 func (c *Config) delta() time.Duration { return max(c.Genesis.Policy.Delta, time.Millisecond) }

@@ -24,6 +24,7 @@ type Core struct {
 	log    beaconLog
 
 	started  bool
+	halted   bool
 	prepared uint64       // the epoch that beacon is for, or would be
 	turned   []chain.Term // that ended
 
@@ -87,12 +88,19 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 		c.now = now
 	}
 	c.out, c.wakeAt = nil, time.Time{}
+	if c.halted {
+		c.refuse(ev)
+		return c.out
+	}
 	if _, ok := ev.(sm.Receive); !ok {
 		c.changed = true
 	}
 	c.event(ev)
 	c.changed = c.changed || c.stirred
 	c.drive()
+	if err := c.Err(); err != nil {
+		return c.halt(err)
+	}
 	c.tell()
 	c.setTimer()
 	return c.out

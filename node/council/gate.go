@@ -35,6 +35,7 @@ type heldSeed struct {
 	view  uint64    // of the choice
 	since uint64    // the lottery's view when it came, plus 1; 0 before the first
 	until time.Time // if we have no lottery
+	shown time.Time // until when shards' blocks may become final before it
 }
 
 // maxLookBack is how many rounds a leader is remembered.
@@ -65,11 +66,12 @@ func (c *Core) sift(ev *Checked) bool {
 	if ev.result.Err != nil || !ok {
 		return true
 	}
+	c.bases.see(p)
 	s := seedOf(p)
 	if s == nil {
 		return true
 	}
-	h := &heldSeed{done: *ev, ref: ev.body.Ref(), until: c.now.Add(8 * c.cfg.roundTime())}
+	h := &heldSeed{done: *ev, ref: ev.body.Ref(), until: c.now.Add(8 * c.cfg.roundTime()), shown: c.now.Add(c.cfg.patience())}
 	if choice, err := drp.DecodeChoice(s.Choice); err == nil {
 		h.view = choice.View
 	}
@@ -109,7 +111,7 @@ func (c *Core) release() bool {
 		later := g.later
 		g.later = nil
 		for _, b := range later {
-			c.checkBody(b, b.Author)
+			c.checkBody(b)
 		}
 	}
 	if endorsed {
@@ -137,10 +139,16 @@ func (c *Core) letPass() bool {
 	return len(list) > 0
 }
 
-// wanted reports whether a seed is not held back any more: by our own judgement,
-// because an honest member stands for it, or because leaders had a view's time for
-// a better one.
+// wanted reports whether a seed is not held back any more: no shard's block is on
+// the way that it would leave out, or that took too long, and it is wanted by our
+// own judgement, because an honest member stands for it, or because leaders had a
+// view's time for a better one.
 func (c *Core) wanted(h *heldSeed) bool {
+	if c.now.Before(h.shown) && c.unshown() {
+		c.wake(h.shown)
+		c.gate.dirty = true // look again then
+		return false
+	}
 	if c.backed(h.ref.Author, h.view) {
 		return true
 	}

@@ -35,6 +35,9 @@ func (c *Core) status() Status {
 	b := c.beacon
 	_, seeded := c.state.Seeded()
 	switch {
+	case c.halted:
+		s.Phase, s.Reason = Halted, c.Err().Error()
+		return s
 	case c.cfg.Genesis.Policy.EpochLength == 0:
 		s.Reason = "the policy knows one epoch only"
 		return s

@@ -70,6 +70,7 @@ type plan struct {
 	faults     sim.Faults
 	policy     func(*chain.Policy)
 	still      bool // shards make no blocks
+	schemes    map[sm.NodeID]cosi.Scheme
 }
 
 // world is an identity chain in the simulator, with everything that must hold.
@@ -84,6 +85,7 @@ type world struct {
 	lives   map[sm.NodeID]int
 	hostile map[sm.NodeID]bool
 	mine    map[sm.NodeID][]memory
+	schemes map[sm.NodeID]cosi.Scheme // of those that have one of their own
 
 	blocks   map[uint64]chain.Hash
 	top      uint64
@@ -95,6 +97,7 @@ type world struct {
 	hashes   map[uint64]chain.Hash // of records, by epoch
 	outputs  map[uint64]chain.Hash // by epoch, of whoever collected
 	status   map[sm.NodeID]Status
+	agreed   map[sm.NodeID]byzcoin.Status
 	answers  map[any]Answer
 	accused  []Misbehaviour
 	faulty   []byzcoin.Misbehaviour
@@ -118,7 +121,7 @@ func newWorld(t testing.TB, p plan) *world {
 	w := &world{
 		t: t, plan: p, held: map[sm.NodeID][]*secrets{}, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID][]memory{},
 		blocks: map[uint64]chain.Hash{}, bodies: map[chain.Hash]*chain.Body{}, hashes: map[uint64]chain.Hash{},
-		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{}, checks: map[sm.NodeID]map[chain.Hash]int{},
+		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, agreed: map[sm.NodeID]byzcoin.Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{}, checks: map[sm.NodeID]map[chain.Hash]int{},
 	}
 	shards := max(p.shards, 1)
 	w.heights = make([]uint64, shards)
@@ -140,6 +143,7 @@ func newWorld(t testing.TB, p plan) *world {
 		t.Fatal(err)
 	}
 	w.book = must(identity.NewBook(g, scheme))
+	w.schemes = p.schemes
 	w.net = sim.New(sim.Config{
 		Seed: p.seed, Nodes: w.ids, Faults: p.faults, Factory: w.build, Answer: w.answer, Delivered: w.delivered, Check: w.check,
 		Decode: func(raw []byte) (sm.Message, error) {
@@ -190,10 +194,10 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	w.mine[id] = mine
 	if n := len(mine); n > 0 {
 		m := &mine[n-1]
-		state, saved, records = must(identity.DecodeState(w.genesis, scheme, m.state)), m.saved, records[m.from:]
+		state, saved, records = must(identity.DecodeState(w.genesis, w.scheme(id), m.state)), m.saved, records[m.from:]
 		w.fromSnap++
 	} else {
-		state = must(identity.NewState(w.genesis, scheme))
+		state = must(identity.NewState(w.genesis, w.scheme(id)))
 	}
 	c, err := New(w.config(id), state, saved, slices.Values(records))
 	if err != nil {
@@ -201,6 +205,13 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	}
 	m := &counted{c, total}
 	return m, m.Step(now, Start{})
+}
+
+func (w *world) scheme(id sm.NodeID) cosi.Scheme {
+	if s := w.schemes[id]; s != nil {
+		return s
+	}
+	return scheme
 }
 
 // counted is a core that counts its records.

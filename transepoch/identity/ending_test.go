@@ -76,6 +76,7 @@ func TestOutputsAreVerified(t *testing.T) {
 	other := newRig(t, 1, 7, 0, func(p *chain.Policy) { p.MinFee = 1 })
 	seed, signOff := r.seed()
 	good := r.reveal(seed, signOff)
+	r.body(1, good) // which is remembered, and nothing that differs from it
 	foreignSeed, foreignSignOff := other.seed()
 	r.refused(nil, other.reveal(foreignSeed, foreignSignOff))
 	r.refused(ErrOp, &Output{3, good.Random, good.Rest})
@@ -86,6 +87,9 @@ func TestOutputsAreVerified(t *testing.T) {
 		r.refused(nil, &Output{2, good.Random, b})
 	}
 	rep := r.block(r.body(2, good), r.body(3, good), r.body(4, &Alive{1}))
+	if r.state.known.next != 1 {
+		t.Errorf("one output was verified %d times", r.state.known.next)
+	}
 	if rep.Ops[0].Reason != Done || rep.Ops[1].Reason != ReasonEnded || rep.Ops[2].Reason != Done {
 		t.Errorf("the same twice, and more behind it: %v", rep.Ops)
 	}
