@@ -120,7 +120,7 @@ func (r *Relay) pursue(j *job) {
 		r.peer(j.to).slowUntil = r.now.Add(slowFor * r.cfg.Patience)
 	}
 	j.attempt++
-	to := r.member(j.dest, draw+rank+j.attempt)
+	to := r.choose(r.members.all(j.dest), draw+rank+j.attempt)
 	j.sent, j.to = true, to
 	r.peer(to).asked = min(r.peer(to).asked+len(ids), maxAsked)
 	r.send(to, j.dest, &QueryMsg{ids})

@@ -244,10 +244,14 @@ func (r *rig) submit(n *member, txs ...*chain.Tx) api.SubmitResult {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	res, err := n.node.Submit(ctx, raw)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	var res api.SubmitResult
+	r.eventually("a submission", func() bool { // its committee may just be changing
+		var err error
+		if res, err = n.node.Submit(ctx, raw); err != nil && !errors.Is(err, chain.ErrNotReady) {
+			r.t.Fatal(err)
+		}
+		return err == nil
+	})
 	return res
 }
 

@@ -1,6 +1,8 @@
 package validator
 
 import (
+	"slices"
+
 	"ios/chain"
 )
 
@@ -129,8 +131,12 @@ func (p *pool) join(s *submission, id chain.TxID, number uint64) {
 	}
 }
 
-// addBundle queues a bundle. It reports whether there was room.
+// addBundle queues a bundle unless it waits already. It reports whether there
+// was room.
 func (p *pool) addBundle(b *chain.Bundle) bool {
+	if slices.Contains(p.bundles.all(), b) {
+		return true
+	}
 	if p.bundles.len() >= p.limits.Bundles {
 		return false
 	}
