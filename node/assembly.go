@@ -72,6 +72,7 @@ func (a *assembly) restore(saved []byte, records iter.Seq[sm.Persist]) (machine,
 	w := a.node.net
 	agreement := w.agreement(a.node.voice, chain.IdentityShard)
 	core, err := council.New(council.Config{
+		Anchors: agreement.Anchors,
 		Genesis: w.genesis, Self: w.self, Policy: agreement.Policy, Sources: agreement.Sources,
 		Keys: a.node.keys, Random: rand.Reader,
 	}, a.state, saved, records)

@@ -50,6 +50,7 @@ func (w *network) recognize(name string, keys *config.Keyring) error {
 func (w *network) agreement(voice func(sig.PublicKey) (byzcoin.Voice, bool), shard chain.ShardID) byzcoin.ChainConfig {
 	policy := &w.genesis.Policy
 	return byzcoin.ChainConfig{
+		Anchors: anchors{w.book},
 		ChainID: w.params.ChainID, Shard: shard, Self: w.self, Committees: w.book.Ever(),
 		Voice: voice,
 		Policy: byzcoin.Policy{
@@ -59,6 +60,14 @@ func (w *network) agreement(voice func(sig.PublicKey) (byzcoin.Voice, bool), sha
 		Start:   byzcoin.Point{Hash: w.params.ChainID},
 		Sources: w.others(shard),
 	}
+}
+
+// anchors is the book as the agreement reads it.
+type anchors struct{ *epochs.Book }
+
+func (a anchors) Around(id chain.ShardID, height uint64) (below, above byzcoin.Point) {
+	b, o := a.Book.Around(id, height)
+	return byzcoin.Point{Height: b.Height, Hash: b.Block}, byzcoin.Point{Height: o.Height, Hash: o.Block}
 }
 
 // firstEpoch is the epoch that the genesis begins.

@@ -35,6 +35,9 @@ type Config struct {
 	// Sources are validators that should have the newest blocks. The members of
 	// each epoch that becomes known take their place.
 	Sources []chain.ValidatorID
+	// Anchors are the blocks that the records of epochs are outcomes of, as far as
+	// the owner has records; nil: none.
+	Anchors byzcoin.Anchors
 	// RoundTime is how long a leader of the beacon has in the first view; 0 for
 	// 16 Delta and 8 block intervals of the genesis.
 	RoundTime time.Duration

@@ -59,6 +59,7 @@ func New(cfg Config, state *identity.State, saved []byte, records iter.Seq[sm.Pe
 		return nil, fmt.Errorf("council: reading what a snapshot saved: %w", err)
 	}
 	c.bft, err = byzcoin.RestoreChain(byzcoin.ChainConfig{
+		Anchors: cfg.Anchors,
 		ChainID: cfg.Genesis.ID(), Shard: chain.IdentityShard, Self: cfg.Self, Committees: committees{state},
 		Voice: cfg.voice, Policy: cfg.Policy, App: ledger{c}, Sources: cfg.Sources,
 	}, agreement, c.restored(records))

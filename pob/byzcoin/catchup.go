@@ -14,6 +14,7 @@ import (
 type catchup struct {
 	sources []*source
 	sync    fetcher
+	trail   trail
 	turn    int       // whom to ask next how far it is
 	noticed time.Time // when somebody first claimed to be in a later term
 }
@@ -135,12 +136,23 @@ func (c *Chain) behind() (height uint64, ok bool) {
 func (c *Chain) catchUp() {
 	k := &c.catchup
 	height, ok := c.behind()
+	past := c.past()
+	switch {
+	case !past:
+		k.trail = trail{}
+	case c.m.ended == nil && !c.m.status.halted:
+		c.tellPast()
+		if ok {
+			c.extend()
+			height = min(height, k.trail.top())
+		}
+	}
 	if c.m.status.halted || !ok && len(k.sync.out)+len(k.sync.got) == 0 {
 		k.sync.out, k.sync.got, k.noticed = nil, nil, time.Time{}
 		c.arm(c.pace())
 		return
 	}
-	if c.m.ended == nil && c.now.Sub(k.noticed) >= c.cfg.Policy.RetryInterval/2 {
+	if c.m.ended == nil && (past || c.now.Sub(k.noticed) >= c.cfg.Policy.RetryInterval/2) {
 		start := c.m.height + 1
 		end := min(height, c.m.height+uint64(maxFetches*c.cfg.Policy.FetchBlocks))
 		k.sync.pump(c.now, start, end, c.cfg.Policy.FetchBlocks, c.server, func(f fetch) { c.send(f.peer, c.m.fetchOf(f)) })
@@ -174,6 +186,7 @@ func (c *Chain) fire() {
 	for _, id := range k.sync.overdue(c.now, &c.cfg.Policy) {
 		c.avoid(id)
 	}
+	c.lateHeaders()
 	asked := 0
 	for range k.sources {
 		k.turn = (k.turn + 1) % len(k.sources)
@@ -245,9 +258,18 @@ func (c *Chain) learn() {
 			c.arm(0)
 			return
 		}
+		past := c.past()
+		want, known := k.trail.at(c.m.height + 1)
+		if past && !known {
+			return
+		}
 		b, ok := k.sync.next(c.m.height)
 		if !ok {
 			return
+		}
+		if hash := b.Block.Header.Hash(); past && hash != want {
+			c.blame(b.peer, "sent block %s in the place of block %s, which is known", hash.Short(), want.Short())
+			continue
 		}
 		bytes += b.cost()
 		l := &learn{block: &b.SyncBlock}

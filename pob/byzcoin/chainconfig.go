@@ -17,8 +17,12 @@ type ChainConfig struct {
 	Self    chain.ValidatorID
 
 	// Committees knows who acts in which term: at least in those of the blocks
-	// that are restored, and of the next.
+	// that are restored, and of the next. It also knows those that do not convince
+	// any more, so that what is on the trail of an anchor can be checked.
 	Committees chain.Committees
+	// Anchors knows which of them convince, and the blocks that are known besides.
+	// Nil: all convince for ever.
+	Anchors Anchors
 
 	// Voice finds what we speak with in a term in which our seat has a signing key;
 	// see [Voice.Only]. Without it, since a rotated key is not here, we follow that

@@ -74,6 +74,7 @@ type dynasty struct {
 	shelves map[sm.NodeID]*shelf
 	sources []sm.NodeID // what the owners name
 	mute    bool        // they name nobody
+	anchors Anchors     // that the owners have; nil: none
 
 	blocks   map[uint64]*chain.Block
 	top      uint64
@@ -170,7 +171,7 @@ func (d *dynasty) config(id sm.NodeID, app Application) ChainConfig {
 	}
 	return ChainConfig{
 		ChainID: realmID, Shard: 3, Self: id, Committees: archive{d, id}, Voice: voice,
-		Policy: d.policy, App: app, Sources: d.sources,
+		Policy: d.policy, App: app, Sources: d.sources, Anchors: d.anchors,
 	}
 }
 
@@ -255,7 +256,13 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 			err = errors.New("a bad payload")
 		}
 		return time.Duration(d.net.Random().IntN(3)) * time.Millisecond, Checked{Hash: e.Body.Hash, Err: err}
+	case Recall:
+		return time.Millisecond, Recalled{e.Height, d.shelf(id).header(e.Height).Hash()}
 	case Serve:
+		if e.Headers {
+			d.net.Inject(id, e.To, d.shelf(id).headers(e))
+			break
+		}
 		reply, err := d.shelf(id).serve(e)
 		if err != nil {
 			d.net.Fail(err)
@@ -303,6 +310,22 @@ func (d *dynasty) shelf(id sm.NodeID) *shelf {
 		}
 	}
 	return s
+}
+
+func (s *shelf) header(height uint64) *chain.Header {
+	b, err := chain.DecodeBlock(s.blocks[height])
+	if err != nil {
+		return &chain.Header{}
+	}
+	return &b.Header
+}
+
+func (s *shelf) headers(e Serve) *Headers {
+	h := &Headers{}
+	for i := range uint64(e.Count) {
+		h.List = append(h.List, *s.header(e.From + i))
+	}
+	return h
 }
 
 func (s *shelf) serve(e Serve) (*SyncReply, error) {
@@ -431,7 +454,10 @@ func (d *dynasty) onFinal(id sm.NodeID, b *chain.Block, bodies []*chain.Body) {
 		}
 		d.sources = d.boards[d.terms[d.at]].Members
 		for _, id := range d.ids {
-			d.net.After(time.Millisecond, func() { d.net.Do(id, SourcesChanged{d.sources}) })
+			d.net.After(time.Millisecond, func() {
+				d.net.Do(id, SourcesChanged{d.sources})
+				d.net.Do(id, CommitteesChanged{})
+			})
 		}
 	}
 }
