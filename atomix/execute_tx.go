@@ -1,8 +1,6 @@
 package atomix
 
 import (
-	"slices"
-
 	"ios/chain"
 	"ios/chain/utxo"
 )
@@ -128,18 +126,4 @@ func (s *State) tellOthers(t *chain.Tx, involved *chain.Shards, o chain.Outcome)
 			s.tell(t, d, o)
 		}
 	}
-}
-
-// cloneTx copies a transaction out of the body it came in, which may then go.
-func cloneTx(t *chain.Tx) *chain.Tx {
-	c := &chain.Tx{
-		Expiry: t.Expiry, ID: t.ID, Raw: slices.Clone(t.Raw),
-		Inputs: slices.Clone(t.Inputs), Outputs: slices.Clone(t.Outputs), Witnesses: slices.Clone(t.Witnesses),
-	}
-	for i := range c.Outputs {
-		if d := &c.Outputs[i].Data; len(*d) > 0 {
-			*d = slices.Clone(*d)
-		}
-	}
-	return c
 }
