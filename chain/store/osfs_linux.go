@@ -60,6 +60,22 @@ func (f *osFile) Preallocate(size int64) error {
 	return f.control(func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
 }
 
+// NextData asks the file system for what it keeps. Where that cannot tell, all is
+// data.
+func (f *osFile) NextData(off int64) (next int64, err error) {
+	err = f.control(func(fd int) (err error) {
+		next, err = unix.Seek(fd, off, unix.SEEK_DATA)
+		return err
+	})
+	switch {
+	case errors.Is(err, unix.ENXIO):
+		return f.Size()
+	case errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP):
+		return off, nil
+	}
+	return next, err
+}
+
 // Sync is fdatasync: times of access and change may be lost, content may not.
 func (f *osFile) Sync() error { return f.control(unix.Fdatasync) }
 

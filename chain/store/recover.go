@@ -168,12 +168,19 @@ func (l *Log) examineTail(s *segment, off, limit uint64, damage error) (torn int
 	binary.LittleEndian.PutUint64(salt[:], s.salt)
 	buf := make([]byte, walkChunk)
 	for at := off; at < limit; {
+		data, err := s.file.NextData(s.place(at)) // nearly all of it is room that was never written to
+		if err != nil {
+			return 0, fmt.Errorf("looking for data in %s from offset %d on: %w", s.name, at, err)
+		}
+		if at += uint64(max(0, data-s.place(at)-frameSize)); at >= limit { // a frame may begin with zeros
+			break
+		}
 		want := min(uint64(len(buf)), limit-at)
 		n, err := s.file.ReadAt(buf[:want], s.place(at))
 		if err != nil && err != io.EOF {
 			return 0, fmt.Errorf("reading %s at offset %d: %w", s.name, at, err)
 		}
-		if b := buf[:n]; !bytes.Equal(b, zeros[:n]) { // nearly all of it is room that was never written to
+		if b := buf[:n]; !bytes.Equal(b, zeros[:n]) {
 			torn = int64(at-off) + int64(len(bytes.TrimRight(b, "\x00")))
 			if l.hasFrame(s, b, at, off, salt[:]) {
 				return 0, asCorrupt(damage, s, off)
