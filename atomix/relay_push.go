@@ -135,6 +135,9 @@ func (r *Relay) withTxs(b *chain.Bundle, only map[chain.TxID]bool) *chain.Bundle
 	for i := range b.Segment.Entries {
 		id := b.Segment.Entries[i].ID
 		if it := r.items[id]; it != nil && (only == nil || only[id]) && r.vouches(it, b.Segment.Dest) {
+			if full.Txs == nil { // where one is wanted, nearly all are
+				full.Txs = make([]chain.Tx, 0, len(b.Segment.Entries)-i)
+			}
 			full.Txs = append(full.Txs, *it.tx)
 		}
 	}

@@ -34,6 +34,23 @@ func manyTxs(n int) []Tx {
 	return txs
 }
 
+// BenchmarkEncode is a bundle of 512 transactions.
+func BenchmarkEncode(b *testing.B) {
+	txs := manyTxs(MaxSegmentEntries)
+	bundle := &Bundle{Segment: Segment{Dest: 1}, Txs: txs}
+	bundle.Cert.Mask, bundle.Cert.Phase = cosi.NewMask(4), Commit
+	for i := range txs {
+		bundle.Segment.Entries = append(bundle.Segment.Entries, Entry{txs[i].ID, Accepted})
+	}
+	b.ReportAllocs()
+	start := cpu()
+	for b.Loop() {
+		bundle.Raw = nil
+		bundle.Encode()
+	}
+	b.ReportMetric(float64((cpu()-start).Nanoseconds())/float64(b.N*len(txs)), "cpu-ns/tx")
+}
+
 // BenchmarkDecode is what a member does with a body of 1,024 transactions, or with
 // one of 2 bundles of 512, before it looks at signatures and certificates.
 func BenchmarkDecode(b *testing.B) {
