@@ -29,9 +29,8 @@ type File interface {
 	Truncate(size int64) error
 	// Preallocate reserves room up to size, which reads as zeros.
 	Preallocate(size int64) error
-	// NextData is where the first byte at or behind off is that may have been
-	// written to; only zeros are before it. It is the size if there is none.
-	NextData(off int64) (int64, error)
+	// DataEnd is an offset from which on there are only zeros.
+	DataEnd() (int64, error)
 	// Sync makes the content durable, with what is needed to read it again.
 	Sync() error
 	Size() (int64, error)

@@ -259,13 +259,10 @@ func (f *memFile) Truncate(size int64) error {
 	return nil
 }
 
-func (f *memFile) NextData(off int64) (int64, error) {
+func (f *memFile) DataEnd() (int64, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	for off < int64(len(f.ino.now)) && f.ino.now[off] == 0 {
-		off++
-	}
-	return off, nil
+	return int64(len(bytes.TrimRight(f.ino.now, "\x00"))), nil
 }
 
 func (f *memFile) Preallocate(size int64) error {

@@ -19,5 +19,5 @@ func (f *osFile) WriteVec(bufs [][]byte, off int64) (int64, error) {
 // optimisation, the log does not depend on it.
 func (f *osFile) Preallocate(int64) error { return nil }
 
-// NextData calls all data.
-func (f *osFile) NextData(off int64) (int64, error) { return off, nil }
+// DataEnd calls all data.
+func (f *osFile) DataEnd() (int64, error) { return f.Size() }

@@ -117,7 +117,12 @@ func (l *Log) recoverTail() error {
 	if err != nil {
 		return err
 	}
+	data, err := s.file.DataEnd() // nearly all of it is room that was never written to
+	if err != nil {
+		return fmt.Errorf("looking for the end of %s: %w", s.name, err)
+	}
 	w := walker{seg: s, off: s.first, limit: s.first + uint64(max(size-segmentHead, 0))}
+	written := min(w.limit, s.first+uint64(max(data-segmentHead, 0))+frameSize) // a frame may end with zeros
 	var records uint64
 	var damage error
 	clean := true
@@ -136,7 +141,7 @@ func (l *Log) recoverTail() error {
 			return err
 		}
 	}
-	torn, err := l.examineTail(s, w.off, w.limit, damage)
+	torn, err := l.examineTail(s, w.off, written, damage)
 	if err != nil {
 		return err
 	}
@@ -168,13 +173,6 @@ func (l *Log) examineTail(s *segment, off, limit uint64, damage error) (torn int
 	binary.LittleEndian.PutUint64(salt[:], s.salt)
 	buf := make([]byte, walkChunk)
 	for at := off; at < limit; {
-		data, err := s.file.NextData(s.place(at)) // nearly all of it is room that was never written to
-		if err != nil {
-			return 0, fmt.Errorf("looking for data in %s from offset %d on: %w", s.name, at, err)
-		}
-		if at += uint64(max(0, data-s.place(at)-frameSize)); at >= limit { // a frame may begin with zeros
-			break
-		}
 		want := min(uint64(len(buf)), limit-at)
 		n, err := s.file.ReadAt(buf[:want], s.place(at))
 		if err != nil && err != io.EOF {
