@@ -8,6 +8,7 @@ import (
 	"ios/chain"
 	"ios/node/api"
 	"ios/node/epochs"
+	"ios/node/onetnet"
 	"ios/transepoch/identity"
 )
 
@@ -134,6 +135,37 @@ func TestShardsGoFromEpochToEpoch(t *testing.T) {
 	done(across(3))
 	if sum, _, _ := r.supply(); sum != r.genesis.Supply()-r.genesis.Staked() {
 		t.Error("the shards account for", sum)
+	}
+}
+
+// Who has left the registry can be reached as long as a stalled shard has it in its
+// committee.
+func TestAStalledShardKeepsItsConnections(t *testing.T) {
+	r := newRig(t, 2, 8)
+	w := r.nodes[0].node.net
+	goes := r.members[0][1]
+	for range 2 {
+		rec := r.epochs.NextBut(identity.Void, func(e *identity.Epoch) {
+			e.Stalled.Add(0)
+			e.Shards[0].Plan = 1
+			e.Members = slices.DeleteFunc(slices.Clone(e.Members), func(m identity.Member) bool { return m.ID == goes })
+		})
+		if _, err := w.book.Add(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, known := w.book.Current().Validator(goes); known || w.book.Number() != 3 {
+		t.Fatalf("validator %d is in the record of epoch %d", goes, w.book.Number())
+	}
+	if !slices.ContainsFunc(w.peers(), func(p onetnet.Peer) bool { return p.ID == goes && p.Address != "" }) {
+		t.Errorf("validator %d, with a seat in a stalled shard, cannot be reached", goes)
+	}
+	seen := make(map[chain.ValidatorID]bool)
+	for _, p := range w.peers() {
+		if seen[p.ID] {
+			t.Errorf("validator %d is a peer twice", p.ID)
+		}
+		seen[p.ID] = true
 	}
 }
 
