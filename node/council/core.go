@@ -34,6 +34,8 @@ type Core struct {
 	gate   gate
 	outbox outbox
 	issue  string
+	// warnings are the registry's, as of the last final block.
+	warnings []string
 
 	stirred bool // a part said something that calls for another look
 	changed bool // the status may have
@@ -162,7 +164,7 @@ func (c *Core) start() {
 	if c.log.epoch == c.coming() {
 		c.gate.own = c.log.endorsed
 	}
-	c.started = true
+	c.started, c.warnings = true, c.state.Warnings()
 	c.stepAgreement(byzcoin.Start{})
 }
 

@@ -62,6 +62,7 @@ func (c *Core) finalized(v *byzcoin.Final) {
 	c.final = c.final[1:]
 	c.persistFinal(&f)
 	c.landed(v, f.report)
+	c.warnings = c.state.Warnings()
 	c.deliver(Decided{v.Block, v.Bodies, f.report, v.Synced})
 	if f.report.Epoch == nil {
 		return
