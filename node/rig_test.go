@@ -155,7 +155,7 @@ func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !cond() {
 		select {
 		case <-tick.C:
@@ -173,15 +173,23 @@ func (r *rig) ready(id chain.ValidatorID) {
 // member is a node's part in its shard.
 func (r *rig) member(id chain.ValidatorID) *member { return r.nodes[id].node.newest() }
 
-// at is a running node of the shard.
-func (r *rig) at(shard chain.ShardID) *member {
+// at is a running node of the shard, one that votes if there is any.
+func (r *rig) at(shard chain.ShardID) (n *member) {
+	r.t.Helper()
 	for _, id := range r.members[shard] {
-		if r.nodes[id] != nil {
-			return r.nodes[id].node.member(shard)
+		if r.nodes[id] == nil {
+			continue
+		}
+		if m := r.nodes[id].node.member(shard); n == nil || m.ready() == "" {
+			if n = m; m.ready() == "" {
+				break
+			}
 		}
 	}
-	r.t.Fatal("no node of shard ", shard, " runs")
-	return nil
+	if n == nil {
+		r.t.Fatal("no node of shard ", shard, " runs")
+	}
+	return n
 }
 
 // coins are n coins of the shard's owner.
@@ -242,7 +250,7 @@ func (r *rig) submit(n *member, txs ...*chain.Tx) api.SubmitResult {
 	for _, t := range txs {
 		raw = append(raw, t.Raw...)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var res api.SubmitResult
 	r.eventually("a submission", func() bool { // its committee may just be changing
