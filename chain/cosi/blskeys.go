@@ -87,6 +87,52 @@ func (k *blsKeys) Check(mask Mask, m Message, p Point) bool {
 	return pairs(p.(*bls.G1Affine), m.(*bls.G1Affine), k.linesOf(mask))
 }
 
+// CheckAll pairs the weighted sum of the signatures once, and that of the messages
+// once for each set of seats.
+func (k *blsKeys) CheckAll(claims []Claim) bool {
+	if len(claims) == 0 {
+		return true
+	}
+	sigs := make([]*bls.G1Affine, len(claims))
+	weights := make([]*[16]byte, len(claims))
+	groups, masks := make(map[string][]int), []Mask(nil)
+	for i := range claims {
+		l := &claims[i]
+		sigs[i], weights[i] = l.Point.(*bls.G1Affine), &l.Weight
+		name := string(l.Mask.bits)
+		if groups[name] == nil {
+			masks = append(masks, l.Mask)
+		}
+		groups[name] = append(groups[name], i)
+	}
+	points, with := []bls.G1Affine{weigh(sigs, weights)}, []lines{negG2}
+	for _, mask := range masks {
+		var hashes []*bls.G1Affine
+		var by []*[16]byte
+		for _, i := range groups[string(mask.bits)] {
+			hashes, by = append(hashes, claims[i].Message.(*bls.G1Affine)), append(by, weights[i])
+		}
+		points, with = append(points, weigh(hashes, by)), append(with, *k.linesOf(mask))
+	}
+	ok, err := bls.PairingCheckFixedQ(points, with)
+	return err == nil && ok
+}
+
+// weigh is the sum of points times their weights.
+func weigh(points []*bls.G1Affine, weights []*[16]byte) (affine bls.G1Affine) {
+	var sum bls.G1Jac
+	for bit := range 8 * len(weights[0]) {
+		sum.DoubleAssign()
+		for i, w := range weights {
+			if w[bit/8]>>(7-bit%8)&1 == 1 {
+				sum.AddMixed(points[i])
+			}
+		}
+	}
+	affine.FromJacobian(&sum)
+	return affine
+}
+
 // linesOf are the lines of the sum of the keys of the seats in mask. Those of a
 // quorum are kept, as certificates have them; the others are of wrong shares.
 func (k *blsKeys) linesOf(mask Mask) *lines {

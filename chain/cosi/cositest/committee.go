@@ -60,3 +60,8 @@ func (c *committee) Check(mask cosi.Mask, m cosi.Message, p cosi.Point) bool {
 	}
 	return sum == p.(number)
 }
+
+// CheckAll needs no shortcut.
+func (c *committee) CheckAll(claims []cosi.Claim) bool {
+	return !slices.ContainsFunc(claims, func(l cosi.Claim) bool { return !c.Check(l.Mask, l.Message, l.Point) })
+}
