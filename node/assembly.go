@@ -27,6 +27,7 @@ type assembly struct {
 
 	mu     sync.Mutex
 	status council.Status // as it was told last
+	failed failedRun
 }
 
 var _ owner = (*assembly)(nil)
@@ -154,6 +155,7 @@ func (a *assembly) told(s council.Status) {
 	a.mu.Lock()
 	before := a.status
 	a.status = s
+	a.failed.note(&before, &s)
 	a.mu.Unlock()
 	if s.Phase != before.Phase || s.View != before.View || s.Known && (s.Round != before.Round || !before.Known) {
 		a.log.Infof("epoch %d, %v: %s", s.Epoch, s.Phase, s.Reason)

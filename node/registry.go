@@ -211,7 +211,7 @@ func (n *Node) coming() *api.Coming {
 		x.Leader = n.net.name(s.Leader)
 	}
 	x.Awaited = n.net.names(s.Awaited)
-	for _, row := range s.Table {
+	for _, row := range c.table(&s) {
 		x.Table = append(x.Table, api.Part{Name: n.net.name(row.Server), Group: int(row.Group), State: row.State.String()})
 	}
 	return x
@@ -234,6 +234,17 @@ func (a *assembly) submit(ops []identity.Op) (<-chan council.Answer, error) {
 	a.verdicts.add(council.Submit{Ops: ops, Tag: answer}, 0)
 	a.verdicts.flush()
 	return answer, nil
+}
+
+// table is that of the beacon's run, or of the one that has failed before.
+func (a *assembly) table(s *council.Status) []drp.Row {
+	if len(s.Table) > 0 {
+		return s.Table
+	}
+	current := a.node.net.book.Current()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed.of(current)
 }
 
 // now is how the next epoch is.

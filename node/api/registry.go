@@ -63,7 +63,7 @@ type Coming struct {
 	Leader  string    `json:"leader,omitempty"`
 	Reason  string    `json:"reason"`
 	Awaited []string  `json:"awaited,omitempty"`
-	Table   []Part    `json:"table,omitempty"` // of whom this validator asks
+	Table   []Part    `json:"table,omitempty"` // of whom this validator asks, or has asked if the epoch is void
 }
 
 // Part is a participant in a run of the beacon.

@@ -1293,7 +1293,7 @@ type Coming struct {
 	Leader        string                 `protobuf:"bytes,6,opt,name=leader,proto3" json:"leader,omitempty"` // name; empty if it is not known
 	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	Awaited       []string               `protobuf:"bytes,8,rep,name=awaited,proto3" json:"awaited,omitempty"` // names
-	Table         []*Part                `protobuf:"bytes,9,rep,name=table,proto3" json:"table,omitempty"`     // if this validator asks
+	Table         []*Part                `protobuf:"bytes,9,rep,name=table,proto3" json:"table,omitempty"`     // of whom this validator asks, or has asked if the epoch is void
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
