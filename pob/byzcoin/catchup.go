@@ -42,31 +42,37 @@ const (
 // setSources takes new sources from the owner. Those that named themselves stay.
 func (c *Chain) setSources(ids []chain.ValidatorID) {
 	k := &c.catchup
+	c.m.guests.name(ids)
 	for _, s := range k.sources {
 		s.named = slices.Contains(ids, s.id)
 	}
 	k.sources = slices.DeleteFunc(k.sources, func(s *source) bool { return !s.named && !c.claims(s) })
 	for _, id := range ids {
-		if s := c.source(id); s != nil {
-			s.named = true
-		}
+		c.source(id, true)
 	}
 }
 
-// source finds a source, made if it is missing. It is nil if there is no room,
-// or for ourselves.
-func (c *Chain) source(id sm.NodeID) *source {
+// source finds a source, made if it is missing. It is nil if there is no room, or
+// for ourselves. One that the owner names takes the place of one that it does not.
+func (c *Chain) source(id sm.NodeID, named bool) *source {
 	k := &c.catchup
-	idle := -1
+	idle, stranger := -1, -1
 	for i, s := range k.sources {
-		if s.id == id {
+		switch {
+		case s.id == id:
+			s.named = s.named || named
 			return s
-		}
-		if idle < 0 && !s.named && !c.claims(s) && !c.now.Before(s.avoid) {
+		case s.named:
+		case c.claims(s) || c.now.Before(s.avoid):
+			stranger = i
+		default:
 			idle = i
 		}
 	}
-	s := &source{id: id}
+	if idle < 0 && named {
+		idle = stranger
+	}
+	s := &source{id: id, named: named}
 	switch {
 	case id == c.cfg.Self:
 		return nil
@@ -110,7 +116,7 @@ func (c *Chain) onAhead(from sm.NodeID, a *Ahead) {
 	if a.Term.Compare(c.term) <= 0 || a.Height <= c.m.height {
 		return
 	}
-	s := c.source(from)
+	s := c.source(from, false)
 	if s == nil || c.now.Before(s.avoid) {
 		return
 	}
@@ -263,6 +269,7 @@ func (c *Chain) learn() {
 		if past && !known {
 			return
 		}
+		c.m.vouch(k.sync.got)
 		b, ok := k.sync.next(c.m.height)
 		if !ok {
 			return

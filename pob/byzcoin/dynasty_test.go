@@ -257,6 +257,9 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 		}
 		return time.Duration(d.net.Random().IntN(3)) * time.Millisecond, Checked{Hash: e.Body.Hash, Err: err}
 	case Recall:
+		if d.shelf(id).blocks[e.Height] == nil {
+			d.net.Fail(fmt.Errorf("node %d is asked for block %d, which is not in its log", id, e.Height))
+		}
 		return time.Millisecond, Recalled{e.Height, d.shelf(id).header(e.Height).Hash()}
 	case Serve:
 		if e.Headers {
