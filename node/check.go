@@ -51,7 +51,9 @@ func (w *checkWork) tx(t *chain.Tx) {
 }
 
 const (
-	checkBatch    = 4096             // signatures that are enough for one call
+	checkBatch    = 2048             // signatures of members that are enough for one call
+	checkFill     = 1024             // signatures up to which those of clients are added
+	checkLeast    = 512              // signatures of clients that have room in every call
 	checkBytes    = 64 << 20         // of waiting jobs, above which clients are refused
 	checkKeys     = 16384            // expanded keys that are cached
 	checkCerts    = 4096             // certificates whose verdict is remembered
@@ -65,10 +67,12 @@ const clients = "clients"
 // checker checks jobs on two goroutines. One prepares them, one by one: that is
 // decoding, static rules and certificates, milliseconds for the largest. What has
 // no signatures is then done, so proofs of other shards never wait for those of
-// clients. The other verifies signatures in large batches: jobs that wait share
-// a call, so batches grow with the load, and members and clients have half of it
-// each when both wait. So neither a flood of submissions holds up the bodies of
-// the shard, nor full bodies a validator's own clients.
+// clients. The other verifies signatures in batches: jobs that wait share a call,
+// so batches grow with the load. Members go first, since what is further on its
+// way should not wait for what comes after it: their bodies take their places in
+// blocks in the order of their numbers, so that proofs wait in the ones behind
+// them. Clients fill the batch up, and have some room in every one: full bodies of
+// the others must not keep a validator's own clients out.
 type checker struct {
 	committees chain.Committees
 	certs      map[chain.Hash]error // of the goroutine that prepares
@@ -198,26 +202,31 @@ func (c *checker) forward(j *checkJob) {
 	c.mu.Unlock()
 }
 
-// take waits for jobs to verify and takes as many as make a good batch, up to a
-// half of it from members and from clients. There are none when there will be
-// none any more.
+// take waits for jobs to verify and takes as many as make a good batch. There are
+// none when there will be none any more.
 func (c *checker) take() (jobs []*checkJob) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.ready[0])+len(c.ready[1]) == 0 && !c.last {
 		c.wake.Wait()
 	}
-	for i, list := range c.ready {
-		n := 0
-		for count := 0; n < len(list) && count < checkBatch/2; n++ {
-			count += len(list[n].work.sigs)
-			c.bytes -= list[n].size
-		}
-		jobs = append(jobs, list[:n]...)
-		clear(list[:n])
-		c.ready[i] = list[n:]
-	}
+	jobs, count := c.cut(nil, 0, checkBatch)
+	jobs, _ = c.cut(jobs, 1, max(checkFill-count, checkLeast))
 	return jobs
+}
+
+// cut moves the first jobs of a queue that have enough signatures together to the
+// end of jobs.
+func (c *checker) cut(jobs []*checkJob, queue, enough int) (_ []*checkJob, count int) {
+	list, n := c.ready[queue], 0
+	for ; n < len(list) && count < enough; n++ {
+		count += len(list[n].work.sigs)
+		c.bytes -= list[n].size
+	}
+	jobs = append(jobs, list[:n]...)
+	clear(list[:n])
+	c.ready[queue] = list[n:]
+	return jobs, count
 }
 
 // certificates checks other shards' certificates, each once. ErrNotReady is the
