@@ -39,7 +39,7 @@ type Machine struct {
 	last  uint64              // the highest view that we dealt for
 	begun bool                // we dealt for any
 
-	peers   []peer // of each server, and one for all strangers
+	peers   []peer // of each server, and some that strangers share
 	refused refusals
 	pending *pending // a sign-off whose choice we lack
 	decided *decided
@@ -53,6 +53,9 @@ type Machine struct {
 
 // keptDealings is how many of our dealings can still be asked for.
 const keptDealings = 4
+
+// strangers is how many slots those have who are no servers, by their numbers.
+const strangers = 64
 
 // peer bounds what one peer may have us do.
 type peer struct {
@@ -87,7 +90,7 @@ func NewServer(cfg *Config, keys Keys, records iter.Seq[sm.Persist]) (*Machine, 
 	if err != nil {
 		return nil, err
 	}
-	s := &Machine{run: r, keys: keys, self: cfg.find(keys.Self), dealt: map[uint64]*Dealing{}, peers: make([]peer, len(cfg.Servers)+1)}
+	s := &Machine{run: r, keys: keys, self: cfg.find(keys.Self), dealt: map[uint64]*Dealing{}, peers: make([]peer, len(cfg.Servers)+strangers)}
 	switch {
 	case cfg.Delta <= 0:
 		return nil, fmt.Errorf("drp: a delay bound of %v; a time above 0 is wanted", cfg.Delta)
@@ -172,10 +175,11 @@ func (s *Machine) receive(from sm.NodeID, msg sm.Message) {
 	if i == s.self {
 		return
 	}
-	p := &s.peers[len(s.peers)-1]
-	if i >= 0 {
-		p = &s.peers[i]
+	at := i
+	if i < 0 {
+		at = len(s.run.cfg.Servers) + int(from%strangers)
 	}
+	p := &s.peers[at]
 	switch m := msg.(type) {
 	case *Ask:
 		if i >= 0 && m.Epoch == s.run.cfg.Epoch {

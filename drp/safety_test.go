@@ -276,7 +276,7 @@ func TestEquivocation(t *testing.T) {
 	cfg, keys := newConfig(4, 4, 1)
 	l := must(newRun(cfg)).layout(2)
 	a, b := must(newDealing(l, 1, &keys[1])), must(newDealing(l, 1, &keys[1]))
-	e := &Equivocation{a.Raw, b.Raw}
+	e := newEquivocation(b, a)
 	back := must(DecodeEquivocation(e.AppendTo(nil)))
 	if who, err := back.Verify(cfg); err != nil || who != idOf(1) {
 		t.Errorf("%d: %v", who, err)
@@ -291,10 +291,11 @@ func TestEquivocation(t *testing.T) {
 		cfg *Config
 		e   Equivocation
 	}{
+		"the other order":         {cfg, Equivocation{e.B, e.A}},
 		"one dealing twice":       {cfg, Equivocation{a.Raw, a.Raw}},
 		"dealings of two servers": {cfg, Equivocation{a.Raw, other.Raw}},
 		"dealings in two views":   {cfg, Equivocation{a.Raw, next.Raw}},
-		"another epoch's":         {&elsewhere, *e},
+		"another epoch's":         {&elsewhere, e},
 		"a forged one":            {cfg, Equivocation{a.Raw, forged}},
 		"nothing":                 {cfg, Equivocation{}},
 	} {

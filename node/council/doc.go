@@ -21,14 +21,15 @@
 //
 // The check of a body is the same for all members. But a member holds its ack of a
 // seed back until it backs the author as a leader, or has backed it, in the
-// choice's view or a later one. What some ack and some hold back could stop the
-// chain, so nobody holds back for ever: not when f+1 members stand for the seed
-// ([Endorsed]), since one of them is honest; not when any seed is final, since the
-// others then have no effect; and not when the lottery has begun another view, in
-// which case those that it drew have failed. Besides, no seed is acked for a while
-// in which blocks of shards are on the way that it would leave behind: as long as an
-// honest leader would wait for them. The output is as good whoever put the seed up;
-// the lottery is to keep somebody from doing so every time.
+// choice's view, which is the lottery's or the one before. What some ack and some
+// hold back could stop the chain, so nobody holds back for ever: not when f+1
+// members stand for the seed ([Endorsed]), since one of them is honest; not when
+// any seed is final, since the others then have no effect; and not when the lottery
+// has begun another view, in which case those that it drew have failed. Besides, no
+// seed is acked for a while in which blocks of shards are on the way that it would
+// leave behind: as long as an honest leader would wait for them. The output is as
+// good whoever put the seed up; the lottery is to keep somebody from doing so every
+// time.
 //
 // # When nobody leads
 //

@@ -38,9 +38,6 @@ type heldSeed struct {
 	shown time.Time // until when shards' blocks may become final before it
 }
 
-// maxLookBack is how many rounds a leader is remembered.
-const maxLookBack = 64
-
 // checked consumes what a Check came to.
 func (c *Core) checked(ev *Checked) {
 	if ev.sub != nil {
@@ -168,17 +165,15 @@ func (c *Core) wanted(h *heldSeed) bool {
 	return c.beacon.round.View >= h.since
 }
 
-// backed reports whether we back a leader, or have, in the view or a later one.
+// backed reports whether we back a leader, or have, in the view. What leaders put
+// up is of the view that they lead, and soon: groups of a view that is long over
+// may be those that suit somebody.
 func (c *Core) backed(who chain.ValidatorID, view uint64) bool {
 	b := c.beacon
-	if b == nil || !b.begun {
+	if b == nil || !b.begun || view > b.round.View || view+1 < b.round.View {
 		return false
 	}
-	from := view * eds.Ranks
-	if r := b.round.Round; r >= maxLookBack {
-		from = max(from, r-maxLookBack+1)
-	}
-	for r := from; r <= b.round.Round; r++ {
+	for r := view * eds.Ranks; r < (view+1)*eds.Ranks && r <= b.round.Round; r++ {
 		if id, ok := b.lottery.Backed(r); ok && id == who {
 			return true
 		}

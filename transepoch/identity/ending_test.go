@@ -316,6 +316,25 @@ func TestSeedAndEndInOneBlock(t *testing.T) {
 	}
 }
 
+// What a seed has fixed of the next members anybody finds in the record that comes
+// of it, also if somebody took stake back in between.
+func TestTheRecordShowsWhatTheSeedHasFixed(t *testing.T) {
+	r := newRig(t, 1, 7, 100)
+	r.block(append(r.alive(), r.body(0, r.bases()...))...)
+	r.want(Done, r.rotate(2, newSecrets(2, 1)))
+	seed, signOff := r.seed()
+	r.want(Done, r.unbond(1, 10, Payee{}))
+	rec := r.block(r.body(0, r.reveal(seed, signOff))).Epoch
+	s := must(DecodeSignOff(signOff))
+	if rec == nil || rec.Course != Drawn || rec.Members[1].Stake != 90 || HashFrozen(2, rec.Members) != s.Frozen {
+		t.Errorf("the record is of another set than the seed: %+v", rec)
+	}
+	rec.Members[3].PVSS[0] ^= 1
+	if HashFrozen(2, rec.Members) == s.Frozen {
+		t.Error("another key is the same set")
+	}
+}
+
 // A snapshot is refused when something in it cannot be.
 func TestSnapshotsAreChecked(t *testing.T) {
 	r := newRig(t, 1, 7, 100)

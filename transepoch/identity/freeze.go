@@ -50,8 +50,20 @@ func (x *execution) freeze() *frozen {
 			f.stalled.Add(shard)
 		}
 	}
-	f.hash = tagged(tagFrozen, number(cur.Number+1), appendMembers(nil, x.membersOf(f)))
+	f.hash = HashFrozen(cur.Number+1, x.membersOf(f))
 	return f
+}
+
+// HashFrozen is how a seed names the frozen set of an epoch: by its validators with
+// their keys, names and addresses. It leaves out their stakes, which may change
+// until the epoch begins, so that the record of an epoch that is [Drawn] shows it,
+// too.
+func HashFrozen(epoch uint64, members []Member) chain.Hash {
+	fixed := slices.Clone(members)
+	for i := range fixed {
+		fixed[i].Stake = 0
+	}
+	return tagged(tagFrozen, number(epoch), appendMembers(nil, fixed))
 }
 
 // choose applies the bound on comings and goings. Those who asked first come or

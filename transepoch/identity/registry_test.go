@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"ios/chain"
-	"ios/eds/safety"
 	"ios/chain/sig"
+	"ios/eds/safety"
 )
 
 func payerKey(n byte) *sig.Key { return must(sig.FromSeed(append(make([]byte, 31), n))) }

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"ios/chain"
-	"ios/eds/safety"
 	"ios/chain/cosi/cositest"
+	"ios/eds/safety"
 )
 
 // twin is the registry as its rules are written, without a thought for cost: it
