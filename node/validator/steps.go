@@ -97,6 +97,9 @@ func (c *Core) agreed(d sm.Deliver) {
 		c.final(v)
 	case byzcoin.Succeeded:
 		c.succeeded(v)
+	case byzcoin.Dropped:
+		c.dropped(v)
+		c.out = append(c.out, d)
 	case byzcoin.Status:
 		c.status = v
 		c.out = append(c.out, d)

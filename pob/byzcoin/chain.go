@@ -23,6 +23,7 @@ type Chain struct {
 	why     error       // m has ended and has no successor yet
 	last    *endOfTerm  // the end of the term before m's
 	pending []Succeeded // unfinished and not settled
+	dropped []Dropped   // of which the owner is not told yet
 	early   early
 	catchup catchup
 

@@ -76,9 +76,22 @@ type Succeeded struct {
 // need not be kept any more: they are final, or in bodies of our own.
 type Settled struct{ From chain.Term }
 
-// maxPending is how many terms' unfinished bodies are kept at most, should the
-// owner not settle them.
-const maxPending = 4
+// Dropped is delivered when unfinished bodies are not kept any more though the owner
+// has not settled them: there are too many. What clients were told about them may
+// not come true, unless another member puts them up.
+type Dropped struct {
+	From   chain.Term
+	Bodies int
+	Bytes  int
+	All    bool // nothing of the term is kept; else the owner was not told of these bodies
+}
+
+// Of unfinished bodies that the owner does not settle, those of so many terms and
+// about so many bytes are kept at most.
+const (
+	maxPending      = 4
+	maxPendingBytes = 256 << 20
+)
 
 // timerChain is the timer of a Chain; the others are its machine's.
 const timerChain uint8 = 0x20
