@@ -30,6 +30,7 @@ type checkJob struct {
 type checkWork struct {
 	sigs  []checkSig
 	certs []atomix.Certified
+	msgs  []byte // where those of sigs are
 }
 
 type checkSig struct {
@@ -42,9 +43,24 @@ type checkSig struct {
 // transaction.
 const sigBytes = 128
 
+// txs asks for all witnesses of transactions.
+func (w *checkWork) txs(list []*chain.Tx) {
+	w.expect(len(list))
+	for _, t := range list {
+		w.tx(t)
+	}
+}
+
+// expect makes room for so many transactions with a witness each.
+func (w *checkWork) expect(txs int) {
+	w.sigs, w.msgs = make([]checkSig, 0, txs), make([]byte, 0, txs*chain.SignedSize)
+}
+
 // tx asks for all witnesses of a transaction.
 func (w *checkWork) tx(t *chain.Tx) {
-	msg := chain.SignedBytes(t.ID)
+	begin := len(w.msgs)
+	w.msgs = chain.AppendSigned(w.msgs, t.ID)
+	msg := w.msgs[begin:len(w.msgs):len(w.msgs)]
 	for i := range t.Witnesses {
 		w.sigs = append(w.sigs, checkSig{&t.Witnesses[i].PublicKey, msg, &t.Witnesses[i].Signature})
 	}
