@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"ios/chain"
 	"ios/drp"
 	"ios/internal/sim"
 	"ios/internal/sm"
@@ -42,34 +41,6 @@ func broken(t *testing.T, p plan, off func(*sabotage), attack func(w *world), wa
 			t.Errorf("the rule does not help: %v", err)
 		}
 	}
-}
-
-// alter has a validator put up other bodies than it made: those with an op of the
-// kind.
-func (w *world) alter(id sm.NodeID, kind identity.Kind, change func(op identity.Op)) {
-	w.hostile[id] = true
-	altered := map[chain.Hash]*chain.Body{}
-	w.net.FilterOut(id, func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
-		if !carries(msg, kind) {
-			return sim.Pass(to, msg)
-		}
-		tag, b := msg.(*Envelope).Msg.(*byzcoin.Tagged), byzcoin.Untag(msg.(*Envelope).Msg).(*byzcoin.Body).Body
-		bad := altered[b.Hash]
-		if bad == nil {
-			copied := *b
-			p := must(identity.DecodePayload(slices.Clone(b.Payload)))
-			for _, op := range p.Ops {
-				if op.Kind() == kind {
-					change(op)
-				}
-			}
-			copied.Payload = p.AppendTo(nil)
-			copied.SignBody(w.keys[id].signing)
-			bad = &copied
-			altered[b.Hash] = bad
-		}
-		return sim.Pass(to, Agreement(tag.Term, &byzcoin.Body{Body: bad}))
-	})
 }
 
 // leads runs to where a leader is known, and makes it hostile.
@@ -132,14 +103,16 @@ func TestServersThatDealTwiceAreNoticed(t *testing.T) {
 // Who puts up an output of its own wins, if nobody looks at the transcript.
 func TestOutputsThatNobodyVerifiesAreNoticed(t *testing.T) {
 	broken(t, plan{validators: 4, seed: 7, faults: calm}, func(s *sabotage) { s.blind = true }, func(w *world) {
-		w.alter(w.leads(), identity.KindOutput, func(op identity.Op) { op.(*identity.Output).Random[0] ^= 1 })
+		id := w.leads()
+		w.net.FilterOut(id, vices["wrong outputs"](w, id))
 	}, "the transcript of epoch 2 does not verify")
 }
 
 // A choice that a leader has altered is not one that the servers dealt for.
 func TestChoicesThatNobodyChecksAreNoticed(t *testing.T) {
 	broken(t, plan{validators: 4, seed: 7, faults: calm}, func(s *sabotage) { s.blind = true }, func(w *world) {
-		w.alter(w.leads(), identity.KindSeed, func(op identity.Op) { s := op.(*identity.Seed); s.Choice[len(s.Choice)-70] ^= 1 })
+		id := w.leads()
+		w.net.FilterOut(id, vices["wrong choices"](w, id))
 	}, "the epochs do not go on")
 }
 
