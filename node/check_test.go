@@ -185,7 +185,7 @@ func TestProofsDoNotWaitForSignatures(t *testing.T) {
 
 // However much of one kind waits, the other has its place in the next batch.
 func TestMembersAndClientsShareTheBatches(t *testing.T) {
-	for flood, most := range map[string]int{clients: checkFill - 100, "a": checkBatch} {
+	for flood, most := range map[string]int{clients: checkFill, "a": checkBatch} {
 		c, few := newChecker(nil), "a"
 		if flood == few {
 			few = clients
