@@ -204,7 +204,7 @@ func TestNoOldKeysAreBelieved(t *testing.T) {
 // last blocks are shown to the identity chain again.
 func TestShardsAtRestAreNotStalled(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 1, 4, shortEpochs)
+	r := newRig(t, 2, 4, shortEpochs)
 	observer := func() *Node { return r.nodes[0].node }
 	r.within(time.Minute, "all are through with the transition of an epoch", func() bool {
 		now := observer().net.book.Number()
@@ -229,8 +229,8 @@ func TestShardsAtRestAreNotStalled(t *testing.T) {
 	for id := range r.nodes {
 		r.start(chain.ValidatorID(id))
 	}
-	r.within(time.Minute, "an epoch that takes the shard along", func() bool {
+	r.within(time.Minute, "an epoch that takes both shards along", func() bool {
 		now := observer().net.book.Current()
-		return now.Number > at && now.Shards[0].Plan == now.Number
+		return now.Number > at && now.Shards[0].Plan == now.Number && now.Shards[1].Plan == now.Number
 	})
 }

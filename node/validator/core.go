@@ -345,6 +345,7 @@ func (c *Core) start() {
 	}
 	c.finals = nil
 	c.term, c.seat = c.bft.Term(), c.bft.Seat()
+	c.first = firstBlock{since: c.now}
 	c.committees()
 	c.stepRelay(atomix.Restored{Open: c.state.OpenRecords()})
 	c.follow()

@@ -10,11 +10,12 @@ import (
 
 // A shard shows that it has gone through an epoch's batches by a final block of
 // its last committee. One that has no work makes such a block without any: else
-// the next epoch would take it for dead.
+// the next epoch would take it for dead. The same goes for one in which all have
+// started again: who remembers its last block has not shown it.
 
 // firstBlock is what is known of the first block of the term that acts.
 type firstBlock struct {
-	since    time.Time // when the term began here; zero once it has a block
+	since    time.Time // when the term began here, or we did; zero once it has had a block since
 	authored time.Time // when we last put up a body for it
 }
 
