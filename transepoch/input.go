@@ -80,9 +80,7 @@ func (in *Input) AppendTo(dst []byte) []byte {
 	dst = append(dst, in.Random[:]...)
 	dst = in.Old.AppendTo(dst)
 	dst = appendIDs(dst, in.Members)
-	for _, word := range in.Stalled {
-		dst = be.AppendUint64(dst, word)
-	}
+	dst = in.Stalled.AppendTo(dst)
 	dst = appendIDs(dst, in.Held)
 	dst = be.AppendUint16(dst, uint16(in.SwapPermille))
 	return be.AppendUint16(dst, uint16(in.BatchSize))
@@ -95,9 +93,7 @@ func DecodeInput(raw []byte) (*Input, error) {
 	}
 	r := chain.NewReader(raw)
 	in := &Input{ChainID: r.Hash(), Epoch: r.U64(), Random: r.Hash(), Old: readAssignment(r), Members: readIDs(r, chain.MaxValidators)}
-	for i := range in.Stalled {
-		in.Stalled[i] = r.U64()
-	}
+	in.Stalled = r.Shards()
 	in.Held = readIDs(r, maxSeatings*chain.MaxValidators)
 	in.SwapPermille, in.BatchSize = int(r.U16()), int(r.U16())
 	if err := r.Close(); err != nil {

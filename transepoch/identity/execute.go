@@ -100,6 +100,8 @@ func (x *execution) apply(op Op, author chain.ValidatorID) Reason {
 		return x.applyOutput(op)
 	case *Silent:
 		return x.applySilent(op, author)
+	case *Carried:
+		return x.applyCarried(op)
 	}
 	return ReasonWrong
 }

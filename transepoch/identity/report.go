@@ -47,9 +47,12 @@ type Report struct {
 	Ops    []Result // in order
 	Epoch  *Epoch   // the record that the block ends its term with, if it does
 
+	// Due are the payouts that the block tells shards of, see [Payout.Tx].
+	Due []*chain.Tx
+
 	// Tree is what the block's header commits to: for the identity chain itself
 	// the op's outcomes, the seed ([SeedID]) and the record ([Epoch.Hash]), and
-	// for shards the payouts ([Payout.Hash]).
+	// for shards the payouts and the answers to what they pay in.
 	Tree   chain.OutcomeTree
 	Hashes *merkle.Tree
 
