@@ -36,7 +36,9 @@ func (g *Genesis) ID() Hash { return tagged(tagGenesis, g.appendTo(nil)) }
 
 // Params are the rules' parameters on this chain.
 func (g *Genesis) Params() *Params {
-	return NewParams(g.ID(), g.Prefix(), g.Shards, g.Policy.MinFee)
+	p := NewParams(g.ID(), g.Prefix(), g.Shards, g.Policy.MinFee)
+	p.MinStake = g.Policy.MinStake
+	return p
 }
 
 // Supply is the value that exists, in base units: what is allocated to owners,

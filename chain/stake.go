@@ -64,12 +64,17 @@ func (t *Tx) checkPayout() error {
 
 // checkStake wants a transaction that pays into the registry to involve one shard
 // besides, and to pay one owner: the identity chain then knows all answers when
-// it hears that shard's.
+// it hears that shard's. Less than a stake is not taken, so that nobody fills the
+// registry with next to nothing.
 func (p *Params) checkStake(t *Tx) error {
 	stakes := 0
 	for i := range t.Outputs {
-		if t.Outputs[i].Stake {
-			stakes++
+		if !t.Outputs[i].Stake {
+			continue
+		}
+		stakes++
+		if t.Outputs[i].Amount < p.MinStake {
+			return Rule(ErrStake, "%d for the registry, which takes %d or more", t.Outputs[i].Amount, p.MinStake)
 		}
 	}
 	if stakes == 0 {

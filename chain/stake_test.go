@@ -56,6 +56,11 @@ func TestPayingIntoTheRegistry(t *testing.T) {
 	if _, only := testParams.OnlyShard(x); only {
 		t.Error("it is no transaction of one shard")
 	}
+	strict := *testParams
+	strict.MinStake = 11
+	if err := strict.CheckTx(x, 3); !errors.Is(err, ErrStake) {
+		t.Error("less than a stake:", err)
+	}
 	for name, change := range map[string]func(*Tx){
 		"two payments":            func(x *Tx) { x.Outputs[1].Stake = true },
 		"change in another shard": func(x *Tx) { x.Outputs[1].Owner = ownerOf(other) },

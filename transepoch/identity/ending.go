@@ -271,5 +271,5 @@ func (x *execution) payOut(rec *Epoch) {
 		return true
 	})
 	x.tellDue()
-	x.forgetAnswers(rec.Number)
+	x.forgetAnswers(rec)
 }

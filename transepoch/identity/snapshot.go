@@ -138,7 +138,7 @@ func (b *Book) readLedger(r *chain.Reader) (*ledger, error) {
 	}
 	l.paidNo, l.between = r.U64(), r.U64()
 	for i := range r.Count(maxAnswers, answerSize) {
-		a := answer{r.Hash(), r.U64(), chain.Outcome(r.U8()), r.U64()}
+		a := answer{r.Hash(), chain.ShardID(r.U16()), r.U64(), chain.Outcome(r.U8()), r.U64()}
 		if a.outcome != chain.Committed && a.outcome != chain.Rejected || i > 0 && bytes.Compare(a.tx[:], l.answers[i-1].tx[:]) <= 0 {
 			r.Fail("answers are not in ascending order, committed or rejected")
 		}
@@ -169,10 +169,11 @@ func (b *Book) readLedger(r *chain.Reader) (*ledger, error) {
 	return l, l.complete(b)
 }
 
-const answerSize = 32 + 8 + 1 + 8
+const answerSize = 32 + 2 + 8 + 1 + 8
 
 func (a *answer) appendTo(dst []byte) []byte {
-	dst = be.AppendUint64(append(dst, a.tx[:]...), a.expiry)
+	dst = be.AppendUint16(append(dst, a.tx[:]...), uint16(a.shard))
+	dst = be.AppendUint64(dst, a.expiry)
 	return be.AppendUint64(append(dst, byte(a.outcome)), a.told)
 }
 

@@ -63,8 +63,8 @@ func (l *ledger) check(b *Book) error {
 		}
 	}
 	for i := range l.answers {
-		if l.answers[i].told > cur.Number {
-			return fail("an answer to %s of a later epoch", l.answers[i].tx.Short())
+		if a := &l.answers[i]; a.told > cur.Number || int(a.shard) >= b.genesis.Shards {
+			return fail("an answer to %s of a later epoch, or to no shard", a.tx.Short())
 		}
 	}
 	for i := range l.credits {

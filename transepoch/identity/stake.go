@@ -20,17 +20,19 @@ func newDue(p *chain.Params, o Payout) due { return due{o, o.Tx(p).ID} }
 // answer is what the identity chain recorded for a transaction that pays in.
 type answer struct {
 	tx      chain.TxID
+	shard   chain.ShardID // that asked
 	expiry  uint64
 	outcome chain.Outcome // Committed or Rejected
-	told    uint64        // the epoch in which the shard was last told
+	told    uint64        // the last epoch in which the shard was told, or stalled
 }
 
 // Bounds of what is kept of transactions that pay in.
 const (
 	maxAnswers = 1 << 14
-	// keepAnswers is for how many epochs after its expiry an answer is kept: a
-	// shard may ask for it again. Nothing is recorded for the first time by then.
-	keepAnswers = 2
+	// keepAnswers is for how many epochs after its expiry, and after the shard was
+	// told or stalled, an answer is kept: the shard asks for it in each of them.
+	// Nothing is recorded for the first time by then.
+	keepAnswers = 16
 )
 
 func (l *ledger) findAnswer(tx chain.TxID) (int, bool) {
@@ -121,7 +123,7 @@ func (x *execution) receive(from chain.ShardID, t *chain.Tx, out *chain.Output) 
 	case len(x.l.answers) >= maxAnswers:
 		return ReasonFull
 	}
-	a := answer{t.ID, t.Expiry, chain.Rejected, now}
+	a := answer{t.ID, from, t.Expiry, chain.Rejected, now}
 	if x.takes(out) {
 		a.outcome = chain.Committed
 		x.l.addCredit(out.Owner, out.Amount)
@@ -132,15 +134,14 @@ func (x *execution) receive(from chain.ShardID, t *chain.Tx, out *chain.Output) 
 	return Done
 }
 
-// takes reports whether credit is taken. Less than a stake is not, so that nobody
-// fills the registry with next to nothing; more than there can be is not, either.
+// takes reports whether there is room for credit. There is none for more than
+// there can be: no honest shard shows that.
 func (x *execution) takes(out *chain.Output) bool {
 	f := x.l.funds()
 	held, _ := f.Sum()
 	sum, carry := bits.Add64(held, out.Amount, 0)
 	_, has := x.l.findCredit(out.Owner)
-	return out.Amount >= x.book.genesis.Policy.MinStake && (has || x.l.roomForCredit()) &&
-		carry == 0 && sum <= x.book.genesis.Supply()
+	return (has || x.l.roomForCredit()) && carry == 0 && sum <= x.book.genesis.Supply()
 }
 
 // tellDue tells the shards of all payouts that they are not known to have taken:
@@ -153,9 +154,18 @@ func (x *execution) tellDue() {
 	}
 }
 
-// forgetAnswers drops those that nobody asks for any more.
-func (x *execution) forgetAnswers(epoch uint64) {
-	x.l.answers = slices.DeleteFunc(x.l.answers, func(a answer) bool { return a.expiry < epoch && epoch-a.expiry > keepAnswers })
+// forgetAnswers drops those that nobody asks for any more. A stalled shard asks
+// when it goes on.
+func (x *execution) forgetAnswers(rec *Epoch) {
+	for i := range x.l.answers {
+		if a := &x.l.answers[i]; rec.Stalled.Has(a.shard) {
+			a.told = x.cur.rec.Number
+		}
+	}
+	x.l.answers = slices.DeleteFunc(x.l.answers, func(a answer) bool {
+		last := max(a.expiry, a.told)
+		return last < rec.Number && rec.Number-last > keepAnswers
+	})
 }
 
 // Wants reports whether a bundle of a shard would change something: a member that

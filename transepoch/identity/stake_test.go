@@ -75,7 +75,7 @@ func (r *rig) wantAnswer(id chain.TxID, want chain.Outcome, op *Carried) {
 // Credit that a shard pays in counts once, whoever shows it how often; with it a
 // validator joins.
 func TestCreditFromAShard(t *testing.T) {
-	r := newRig(t, 2, 9, 100, func(p *chain.Policy) { p.MinStake = 50 })
+	r := newRig(t, 2, 4, 100)
 	r.g.Allocations = []chain.Output{{Amount: 1000}}
 	r = startRig(t, r.g, r.keys, scheme)
 	payer := payerKey(1)
@@ -91,7 +91,7 @@ func TestCreditFromAShard(t *testing.T) {
 	}
 	r.want(Done, r.join(9, 60, payer))
 	small := r.pays(2, to, 49, 2)
-	r.wantAnswer(small.ID, chain.Rejected, r.shows(0, yes(small), small))
+	r.refused(chain.ErrStake, r.shows(0, yes(small), small))
 	giant := r.pays(3, to, r.g.Supply(), 2)
 	r.wantAnswer(giant.ID, chain.Rejected, r.shows(0, yes(giant), giant))
 	late := r.pays(4, to, 60, 1)
@@ -99,13 +99,21 @@ func TestCreditFromAShard(t *testing.T) {
 	r.want(ReasonEpoch, r.shows(0, yes(late), late))
 	// Whoever has not heard the answer hears it anew, and nothing else happens.
 	r.wantAnswer(tx.ID, chain.Committed, r.shows(0, yes(tx), tx))
-	r.wantAnswer(small.ID, chain.Rejected, r.shows(0, yes(small), small))
+	r.wantAnswer(giant.ID, chain.Rejected, r.shows(0, yes(giant), giant))
 	r.want(ReasonAgain, r.shows(0, yes(tx), tx))
-	for range keepAnswers + 1 {
+	for range 2 { // the shard is stalled
+		r.block(append(r.alive(), r.body(r.members()[0], r.bases(0)...))...)
+		r.finish()
+	}
+	for range keepAnswers - 1 {
 		r.epoch()
 	}
+	if _, known := r.state.final.findAnswer(tx.ID); !known {
+		t.Error("it is forgotten while the shard may ask")
+	}
+	r.epoch()
 	r.want(ReasonEpoch, r.shows(0, yes(tx), tx)) // forgotten, and too late to count again
-	if f := r.state.Funds(); r.state.Credit(to) != 0 || f.Between != 60 || f.Staked != 960 {
+	if f := r.state.Funds(); r.state.Credit(to) != 0 || f.Between != 60 || f.Staked != 460 {
 		t.Errorf("a credit of %d, funds %+v", r.state.Credit(to), f)
 	}
 }

@@ -49,10 +49,8 @@ func (w *twin) drawCarried(t *rapid.T, s *State) (op Op, taken bool) {
 		taken = c.told != w.epoch
 	} else if taken = c.expiry >= w.epoch; taken {
 		c.done = true
-		if c.amount >= w.policy.MinStake {
-			w.credits[c.owner] += c.amount
-			w.between += int64(c.amount)
-		}
+		w.credits[c.owner] += c.amount
+		w.between += int64(c.amount)
 	}
 	if taken {
 		c.told = w.epoch

@@ -24,6 +24,7 @@ type twin struct {
 	due     []debt // to shards, which have not taken them
 	between int64
 	credit  []*payIn
+	shards  int
 	seeded  *change // nil without a seed
 	frozen  bool
 }
@@ -106,7 +107,7 @@ func (w *twin) freeze() *change {
 }
 
 // end begins the next epoch.
-func (w *twin) end(drawn bool) (payouts []debt) {
+func (w *twin) end(drawn bool, stalled chain.Shards) (payouts []debt) {
 	w.epoch++
 	for _, p := range w.people {
 		if p.member && p.alive {
@@ -150,7 +151,12 @@ func (w *twin) end(drawn bool) (payouts []debt) {
 		payouts = append(payouts, d)
 	}
 	w.debts, w.seeded = left, nil
-	w.credit = slices.DeleteFunc(w.credit, func(p *payIn) bool { return p.done && p.expiry+2 < w.epoch })
+	w.credit = slices.DeleteFunc(w.credit, func(p *payIn) bool {
+		if p.done && stalled.Has(p.tx.Inputs[0].Shard(w.shards)) {
+			p.told = w.epoch - 1
+		}
+		return p.done && p.expiry+keepAnswers < w.epoch && p.told+keepAnswers < w.epoch
+	})
 	return payouts
 }
 
@@ -162,7 +168,7 @@ func twinWorld(t *rapid.T) (*State, *twin) {
 	g.Policy.EpochLength, g.Policy.MinStake = 1, uint64(rapid.IntRange(0, 3).Draw(t, "least stake"))
 	g.Policy.Churn = rapid.SampledFrom([]int{1, 200, 500, 1000}).Draw(t, "churn")
 	g.Policy.AbsentEpochs, g.Policy.UnbondEpochs = rapid.IntRange(1, 3).Draw(t, "absent"), rapid.IntRange(2, 3).Draw(t, "unbond")
-	w := &twin{policy: &g.Policy, least: g.Shards, epoch: 1, credits: map[chain.Address]uint64{}}
+	w := &twin{shards: g.Shards, policy: &g.Policy, least: g.Shards, epoch: 1, credits: map[chain.Address]uint64{}}
 	for i := range rapid.IntRange(2, 8).Draw(t, "validators") {
 		g.Validators = append(g.Validators, fakeValidator(i, 5))
 		w.people = append(w.people, &person{id: chain.ValidatorID(i), stake: 5, member: true, willing: true})
@@ -302,7 +308,7 @@ func (w *twin) compareEpoch(t *rapid.T, s *State, rec *Epoch) {
 	if !drawn && rec.Course != Kept {
 		t.Fatalf("the epoch is %v", rec.Course)
 	}
-	payouts := w.end(drawn)
+	payouts := w.end(drawn, rec.Stalled)
 	if drawn && (!slices.Equal(rec.Joined, c.join) || !slices.Equal(rec.Left, c.leave) || !slices.Equal(rec.Shed, c.shed)) {
 		t.Fatalf("joined %v, left %v, shed %v; the twin: %+v", rec.Joined, rec.Left, rec.Shed, c)
 	}
