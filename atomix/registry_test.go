@@ -223,3 +223,28 @@ func TestTheRelayAndTheRegistry(t *testing.T) {
 func rotated(list []chain.ValidatorID, by int) []chain.ValidatorID {
 	return append(append([]chain.ValidatorID(nil), list[by:]...), list[:by]...)
 }
+
+// A client knows that what it pays in was taken when the shard has committed it,
+// and not when the shard, alone of all shards, has locked it.
+func TestAClientWaitsForTheRegistry(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	tx := w.stake(w.coin(1, 0), 1)
+	k := newTalk(t, w, tx)
+	only[Ask](t, k.step(StartTransfer{})) // of one shard
+	w.shards[1].submit(tx)
+	recorded := func(p Peer) []sm.Effect {
+		return k.step(Asked{Peer: p, Claim: ClaimRecorded, Proof: w.shards[1].proof(tx.ID)})
+	}
+	for _, e := range recorded(Peer{1, 0}) {
+		if d, ok := e.(sm.Deliver); ok {
+			if _, decisive := d.Value.(Decisive); decisive {
+				t.Fatal("its end is certain before the registry has heard of it")
+			}
+		}
+	}
+	w.move(1, 99, 0)
+	w.shards[1].carry(w.says(1, chain.Committed, tx))
+	if d := find[Done](t, recorded(find[Ask](t, k.ring(1)).Peer)); d.Verdict != TransferCommit {
+		t.Errorf("%+v", d)
+	}
+}

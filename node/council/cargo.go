@@ -50,7 +50,7 @@ func (c *Core) carry(ev Carry) {
 		return
 	}
 	s.bytes += len(b.Raw)
-	s.loads = append(s.loads, &load{bundle: b, at: c.now.Add(time.Duration(turn) * 2 * c.cfg.delta())})
+	s.loads = append(s.loads, &load{bundle: b, at: c.now.Add(time.Duration(turn) * c.cfg.patience())})
 }
 
 // shardTurn is after how many members of a shard it is ours to show a block of
@@ -82,7 +82,7 @@ func (c *Core) unload() {
 			return true
 		}
 		l.tries++
-		l.at = c.now.Add(64 * c.cfg.delta() << l.tries)
+		l.at = c.now.Add(4 * c.cfg.patience() << l.tries)
 		c.wake(l.at)
 		c.put(&identity.Carried{Raw: l.bundle.Raw})
 		return false

@@ -51,3 +51,6 @@ func (c *Config) roundTime() time.Duration {
 }
 
 func (c *Config) delta() time.Duration { return max(c.Genesis.Policy.Delta, time.Millisecond) }
+
+// patience leaves a block and the way there.
+func (c *Config) patience() time.Duration { return 4*c.delta() + 2*c.Genesis.Policy.BlockInterval }

@@ -121,7 +121,7 @@ func newWorld(t testing.TB, p plan) *world {
 	}
 	shards := max(p.shards, 1)
 	w.heights = make([]uint64, shards)
-	g := &chain.Genesis{Name: "test", TestNetwork: true, Shards: shards, Seed: chain.Hash{9}, Policy: chain.DefaultPolicy(), Allocations: []chain.Output{{Amount: 5}}}
+	g := &chain.Genesis{Name: "test", TestNetwork: true, Shards: shards, Seed: chain.Hash{9}, Policy: chain.DefaultPolicy(), Allocations: []chain.Output{{Amount: 1000}}}
 	g.Policy.EpochLength, g.Policy.Delta, g.Policy.BlockInterval = 4*time.Second, 50*time.Millisecond, 300*time.Millisecond
 	g.Policy.AbsentEpochs = 2
 	if p.policy != nil {
