@@ -106,3 +106,21 @@ func TestRegistrationsInABodyAreBounded(t *testing.T) {
 	r.body(0, many[1:]...)
 	r.refused(ErrOp, many...)
 }
+
+// An order that came to nothing cannot be put up again, by anybody, when it would
+// come to something.
+func TestARefusedOrderIsSpent(t *testing.T) {
+	r := newRig(t, 1, 5, 100)
+	op := r.resume(2)
+	r.want(ReasonAgain, op)
+	r.want(ReasonSeq, op)
+	much := r.unbond(3, 60, Payee{})
+	r.want(ReasonStake, much) // 50 have to stay
+	r.want(ReasonSeq, much)
+	r.want(Done, r.unbond(3, 50, Payee{}))
+	wrong := r.resume(2)
+	wrong.Key = payerKey(1).Public()
+	SignOrder(wrong, r.g.ID(), payerKey(1))
+	r.want(ReasonKey, wrong) // another's takes no number
+	r.want(Done, r.leave(2, Payee{}))
+}

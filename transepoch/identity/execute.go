@@ -126,7 +126,8 @@ func (x *execution) applyJoin(op *Join) Reason {
 
 func addressOf(key *sig.PublicKey) chain.Address { return chain.AddressOf((*[32]byte)(key)) }
 
-// order checks what all orders have in common and takes the number.
+// order checks what all orders have in common and takes the number, also if the
+// order then comes to nothing: nobody can put it up again when it would.
 func (x *execution) order(o *Order) (*entry, Reason) {
 	if int(o.ID) >= len(x.l.entries) {
 		return nil, ReasonUnknown
@@ -139,7 +140,9 @@ func (x *execution) order(o *Order) (*entry, Reason) {
 	case o.Seq != e.seq+1:
 		return nil, ReasonSeq
 	}
-	return x.l.edit(o.ID), Done
+	e := x.l.edit(o.ID)
+	e.seq = o.Seq
+	return e, Done
 }
 
 func (x *execution) applyRotate(op *Rotate) Reason {
@@ -151,7 +154,7 @@ func (x *execution) applyRotate(op *Rotate) Reason {
 		return ReasonClash
 	}
 	v := op.Validator
-	e.next, e.seq = &v, op.Seq
+	e.next = &v
 	return Done
 }
 
@@ -165,7 +168,7 @@ func (x *execution) applyLeave(op *Leave) Reason {
 	case !x.l.room(op.To):
 		return ReasonFull
 	}
-	e.leave, e.to, e.seq = true, op.To, op.Seq
+	e.leave, e.to = true, op.To
 	x.l.ask(e)
 	return Done
 }
@@ -178,7 +181,7 @@ func (x *execution) applyResume(op *Resume) Reason {
 	case e.in || e.wants || e.leave:
 		return ReasonAgain
 	}
-	e.wants, e.seq = true, op.Seq
+	e.wants = true
 	x.l.ask(e)
 	return Done
 }
@@ -197,7 +200,6 @@ func (x *execution) applyUnbond(op *Unbond) Reason {
 		return ReasonFull
 	}
 	e.now.Stake -= op.Amount
-	e.seq = op.Seq
 	x.l.payLater(op.ID, op.Amount, op.To, x.cur.rec.Number+1+uint64(p.UnbondEpochs))
 	return Done
 }

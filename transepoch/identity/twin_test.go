@@ -197,7 +197,7 @@ func (w *twin) draw(t *rapid.T) (op Op, author chain.ValidatorID, taken bool) {
 	owner := payerKey(rapid.Byte().Draw(t, "owner") & 1).Public()
 	to := Payee{Owner: addressOf(&owner), Credit: rapid.IntRange(0, 3).Draw(t, "credit") > 0}
 	order2 := func(ok bool) bool {
-		if ok {
+		if good {
 			p.orders++
 		}
 		return ok
