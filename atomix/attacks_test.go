@@ -69,7 +69,7 @@ func TestAttackAWitnessListWithoutOneOfTheOwners(t *testing.T) {
 
 // garbage is the transaction with signatures that sign nothing.
 func (w *world) garbage(t *chain.Tx) *chain.Tx {
-	g := cloneTx(t)
+	g := newRecord(t).tx
 	for i := range g.Witnesses {
 		g.Witnesses[i].Signature = [64]byte{1, 2, 3}
 	}

@@ -2,7 +2,6 @@ package atomix
 
 import (
 	"iter"
-	"slices"
 
 	"ios/chain"
 	"ios/chain/utxo"
@@ -141,18 +140,4 @@ func (s *State) others(involved *chain.Shards) iter.Seq[chain.ShardID] {
 			yield(chain.IdentityShard)
 		}
 	}
-}
-
-// cloneTx copies a transaction out of the body it came in, which may then go.
-func cloneTx(t *chain.Tx) *chain.Tx {
-	c := &chain.Tx{
-		Expiry: t.Expiry, ID: t.ID, Raw: slices.Clone(t.Raw),
-		Inputs: slices.Clone(t.Inputs), Outputs: slices.Clone(t.Outputs), Witnesses: slices.Clone(t.Witnesses),
-	}
-	for i := range c.Outputs {
-		if d := &c.Outputs[i].Data; len(*d) > 0 {
-			*d = slices.Clone(*d)
-		}
-	}
-	return c
 }

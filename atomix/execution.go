@@ -47,7 +47,19 @@ type netBefore struct {
 	had    bool
 }
 
-func (x *execution) begin(h *chain.Header, s *State, txs int) {
+// keep notes what between held, unless an earlier one is noted.
+func (x *execution) keep(b netBefore) {
+	for i := range x.nets { // there are few expiries
+		if x.nets[i].expiry == b.expiry {
+			return
+		}
+	}
+	x.nets = append(x.nets, b)
+}
+
+// begin prepares to execute a block. Its lists get room for what is known to come
+// or, where little is known, for as much as the last block had.
+func (x *execution) begin(h *chain.Header, s *State, entries int) {
 	x.running, x.height, x.epoch, x.began = true, h.Height, h.Epoch, s.began
 	if h.Epoch > s.epoch {
 		x.began = h.Height
@@ -56,7 +68,20 @@ func (x *execution) begin(h *chain.Header, s *State, txs int) {
 	x.steps, x.nets = x.steps[:0], x.nets[:0]
 	x.sums, x.past = s.sums, nil
 	x.tree.reset(s.params.Shards)
-	x.report = &Report{Height: h.Height, Epoch: h.Epoch, Outcomes: make([]chain.Entry, 0, txs)}
+	last := x.report
+	if last == nil {
+		last = new(Report)
+	}
+	x.report = &Report{
+		Height: h.Height, Epoch: h.Epoch, Outcomes: make([]chain.Entry, 0, entries),
+		Opened: room(last.Opened, entries), Heard: room(last.Heard, entries), Closed: room(last.Closed, entries),
+	}
+}
+
+// room is an empty list with room for as many elements as another one has and
+// some more, but no more than most.
+func room[T any](last []T, most int) []T {
+	return make([]T, 0, min(len(last)+len(last)/8, most))
 }
 
 // closed is the record of id that the execution closed.
@@ -79,8 +104,8 @@ func (s *State) Execute(h *chain.Header, bodies []*chain.Body) chain.Hash {
 	if s.exec.running {
 		s.Revert()
 	}
-	payloads, txs := s.payloads(bodies)
-	s.exec.begin(h, s, txs)
+	payloads, entries := s.payloads(bodies)
+	s.exec.begin(h, s, entries)
 	if h.Epoch > s.epoch {
 		s.tellAgain()
 	}
@@ -98,7 +123,8 @@ func (s *State) Execute(h *chain.Header, bodies []*chain.Body) chain.Hash {
 	return r.Hashes.Root()
 }
 
-func (s *State) payloads(bodies []*chain.Body) (list []*chain.Payload, txs int) {
+// payloads are what the bodies hold, and how many outcomes that may have.
+func (s *State) payloads(bodies []*chain.Body) (list []*chain.Payload, entries int) {
 	list = make([]*chain.Payload, 0, len(bodies))
 	for _, b := range bodies {
 		pl, ok := b.Content.(*chain.Payload)
@@ -109,9 +135,12 @@ func (s *State) payloads(bodies []*chain.Body) (list []*chain.Payload, txs int) 
 			}
 		}
 		list = append(list, pl)
-		txs += len(pl.Txs)
+		entries += len(pl.Txs)
+		for _, b := range pl.Bundles {
+			entries += len(b.Segment.Entries)
+		}
 	}
-	return list, txs
+	return list, entries
 }
 
 // Report tells what the open execution came to, or the last one; nil before the

@@ -6,7 +6,8 @@ import "ios/chain"
 // were taken.
 func (s *State) openRecord(t *chain.Tx, yes chain.Shards, held uint64) {
 	x := &s.exec
-	rec := &record{tx: cloneTx(t), involved: s.params.Involved(t), yes: yes, opened: x.height, told: x.height}
+	rec := newRecord(t)
+	rec.involved, rec.yes, rec.opened, rec.told = s.params.Involved(t), yes, x.height, x.height
 	s.open[t.ID] = rec
 	s.markLocked(rec.tx)
 	s.sums.locked += held
@@ -68,12 +69,11 @@ func (s *State) settle(t *chain.Tx, held uint64) {
 	}
 	s.sums.value += gained - held // modulo 2^64, as the true sum fits
 
-	before, had := s.between[t.Expiry]
-	s.exec.nets = append(s.exec.nets, netBefore{t.Expiry, before, had})
-	after := before
-	after.Add(gained)
-	after.Sub(held)
-	s.between[t.Expiry] = after
+	net, had := s.between[t.Expiry]
+	s.exec.keep(netBefore{t.Expiry, net, had})
+	net.Add(gained)
+	net.Sub(held)
+	s.between[t.Expiry] = net
 }
 
 // giveBack returns the locked inputs to the coins.

@@ -175,7 +175,7 @@ func TestTheRelayAndTheRegistry(t *testing.T) {
 		if rank, _ := o.r.turn(3, chain.IdentityShard); rank == 2 {
 			break
 		}
-		o.step(CommitteesChanged{[][]chain.ValidatorID{nil, rotated([]chain.ValidatorID{4, 5, 6, 7}, seat+1)}})
+		o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, rotated([]chain.ValidatorID{4, 5, 6, 7}, seat+1)}})
 	}
 	tx := w.stake(w.coin(1, 0), 1)
 	f := w.shards[1].submit(tx)

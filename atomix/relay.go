@@ -67,7 +67,7 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	}
 	r := &Relay{
 		cfg: cfg, seat: slices.Index(cfg.Committees[cfg.Shard], cfg.Self),
-		members: members{slices.Clone(cfg.Committees), make([][]chain.ValidatorID, len(cfg.Committees))},
+		members: members{now: slices.Clone(cfg.Committees), before: make([][]chain.ValidatorID, len(cfg.Committees))},
 		items:   make(map[chain.TxID]*item),
 		peers:   make(map[chain.ValidatorID]*peer),
 		heard:   make(map[chain.ShardID]chain.ValidatorID),
@@ -86,7 +86,7 @@ func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
 	case Restored:
 		r.restored(ev.Open)
 	case CommitteesChanged:
-		r.committeesChanged(ev.Committees)
+		r.committeesChanged(&ev)
 	case sm.Receive:
 		if l, ok := ev.Msg.(*Letter); ok {
 			r.receive(ev.From, l)
@@ -155,13 +155,12 @@ func (r *Relay) contact(dest chain.ShardID, draw int) chain.ValidatorID {
 	if v, ok := r.heard[dest]; ok && slices.Contains(r.members.now[dest], v) && !r.slow(v) {
 		return v
 	}
-	return r.member(dest, draw)
+	return r.choose(r.members.now[dest], draw)
 }
 
-// member is the member of dest that the draw falls on, or the next one that is
-// not slow. It is not ourselves, though we may be a member there, too.
-func (r *Relay) member(dest chain.ShardID, draw int) chain.ValidatorID {
-	list := r.members.now[dest]
+// choose takes the one of a shard's members that the draw falls on, or the next
+// one that is not slow. It is not ourselves, though we may be a member there, too.
+func (r *Relay) choose(list []chain.ValidatorID, draw int) chain.ValidatorID {
 	for i := range list {
 		if v := list[(draw+i)%len(list)]; v != r.cfg.Self && !r.slow(v) {
 			return v

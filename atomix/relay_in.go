@@ -1,8 +1,11 @@
 package atomix
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"ios/chain"
@@ -14,6 +17,7 @@ const (
 	maxIncoming      = 512
 	maxIncomingBytes = 64 << 20
 	maxHandOvers     = 3
+	maxUnready       = 5 // times that a bundle is checked again
 )
 
 // inbox holds the bundles that came in and whose outcomes no final block has
@@ -32,6 +36,7 @@ type incoming struct {
 	from    chain.ValidatorID
 	own     bool // it did not come from a peer
 	checked bool
+	unready bool // it could not be checked yet
 	gone    bool
 	early   bool // our turn to submit it has not come
 	left    int  // entries that matter
@@ -61,8 +66,8 @@ func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *ch
 		r.blame(from, err)
 		return
 	}
-	if r.seat < 0 {
-		return // we could not get it into a block
+	if r.seat < 0 && shard == r.cfg.Shard {
+		return // it was handed over already
 	}
 	news := r.news(b)
 	if len(news) == 0 || r.peer(from).unchecked >= maxUnchecked || !r.room(b) {
@@ -206,15 +211,22 @@ func (r *Relay) proofChecked(key chain.Hash, err error) {
 	if in == nil || in.checked || in.own {
 		return
 	}
-	r.peer(in.from).unchecked--
-	if err != nil {
+	switch {
+	case err == nil:
+		r.peer(in.from).unchecked--
+	case errors.Is(err, chain.ErrNotReady) || errors.Is(err, chain.ErrFull):
+		// It could not be checked now, which is no fault: its committee may be of
+		// an epoch that is on its way to us.
+		in.unready = true
+		r.lookAgain(in, r.cfg.Patience/16<<in.rounds)
+		return
+	default:
+		r.peer(in.from).unchecked--
 		r.drop(in)
-		// What could not be checked now is no fault.
-		if !errors.Is(err, chain.ErrNotReady) && !errors.Is(err, chain.ErrFull) {
-			r.blame(in.from, err)
-		}
+		r.blame(in.from, err)
 		return
 	}
+	in.rounds = 0
 	if from := in.bundle.Header.Shard; r.members.has(in.from, from) {
 		r.heard[from] = in.from
 	}
@@ -228,8 +240,31 @@ func (r *Relay) submit(in *incoming) {
 		return
 	}
 	in.checked = true
+	r.offer(in)
+}
+
+// offer gets a checked bundle into a body of ours, or without a seat to a member
+// that has one: whoever sent it need not know yet who that is.
+func (r *Relay) offer(in *incoming) {
+	if r.seat < 0 {
+		_, draw := r.turn(in.bundle.Header.Height, in.bundle.Header.Shard)
+		r.send(r.choose(r.own(), draw), r.cfg.Shard, &BundleMsg{in.bundle})
+		r.drop(in)
+		return
+	}
 	r.emit(sm.Deliver{Value: SubmitBundle{in.bundle}})
 	r.lookAgain(in, 4*r.cfg.Patience)
+}
+
+// offerAgain is for a new committee of our shard: bodies that the last one left
+// undone are in no block.
+func (r *Relay) offerAgain() {
+	less := func(a, b chain.Hash) int { return bytes.Compare(a[:], b[:]) }
+	for _, key := range slices.SortedFunc(maps.Keys(r.inbox.bundles), less) {
+		if in := r.inbox.bundles[key]; in.checked {
+			r.offer(in)
+		}
+	}
 }
 
 func (r *Relay) lookAgain(in *incoming, wait time.Duration) {
@@ -248,7 +283,14 @@ func (r *Relay) overdue(in *incoming) {
 		r.submit(in)
 		return
 	}
-	if !in.checked { // the answer to CheckProof got lost
+	if in.unready && in.rounds < maxUnready {
+		in.unready = false
+		in.rounds++
+		r.emit(CheckProof{Bundle: in.bundle, From: in.from, Key: in.key})
+		r.lookAgain(in, 8*r.cfg.Patience)
+		return
+	}
+	if !in.checked { // the answer to CheckProof got lost, or it is always the same
 		r.peer(in.from).unchecked--
 		r.drop(in)
 		return

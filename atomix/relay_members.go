@@ -12,13 +12,15 @@ import (
 
 // CommitteesChanged is the event of new committees, in the form of
 // [RelayConfig].Committees. That of a shard may be nil: it is as before. The own
-// one may be without ourselves; the relay then only answers.
-type CommitteesChanged struct{ Committees [][]chain.ValidatorID }
+// one may be without ourselves; the relay then answers, and hands on what comes.
+// Others, by shard too, may have a seat there in the meantime, or no longer.
+type CommitteesChanged struct{ Committees, Others [][]chain.ValidatorID }
 
 // members are the validators of all shards, as far as this one knows.
 type members struct {
 	now    [][]chain.ValidatorID
 	before [][]chain.ValidatorID // what now was, for each shard, when it last changed
+	others [][]chain.ValidatorID // who comes or goes; nil if nobody
 }
 
 func checkCommittees(p *chain.Params, committees [][]chain.ValidatorID) error {
@@ -41,7 +43,19 @@ func checkCommittees(p *chain.Params, committees [][]chain.ValidatorID) error {
 // has reports whether a validator is in a shard, or was before the last change.
 // A validator may be in two shards, and need not learn of changes when we do.
 func (m *members) has(v chain.ValidatorID, s chain.ShardID) bool {
-	return int(s) < len(m.now) && (slices.Contains(m.now[s], v) || slices.Contains(m.before[s], v))
+	return int(s) < len(m.now) && (slices.Contains(m.now[s], v) || slices.Contains(m.before[s], v) || slices.Contains(m.coming(s), v))
+}
+
+func (m *members) coming(s chain.ShardID) []chain.ValidatorID {
+	if m.others == nil {
+		return nil
+	}
+	return m.others[s]
+}
+
+// all are the members of a shard and who comes or goes.
+func (m *members) all(s chain.ShardID) []chain.ValidatorID {
+	return slices.Concat(m.now[s], m.coming(s))
 }
 
 func (m *members) set(s int, list []chain.ValidatorID) {
@@ -54,16 +68,21 @@ func (m *members) set(s int, list []chain.ValidatorID) {
 func (r *Relay) own() []chain.ValidatorID { return r.members.now[r.cfg.Shard] }
 
 // committeesChanged takes new members. Who has got a seat takes up what is open.
-func (r *Relay) committeesChanged(committees [][]chain.ValidatorID) {
-	if len(committees) != len(r.members.now) {
+func (r *Relay) committeesChanged(ev *CommitteesChanged) {
+	if n := len(r.members.now); len(ev.Committees) != n || ev.Others != nil && len(ev.Others) != n {
 		return
 	}
-	for s, list := range committees {
+	own := r.own()
+	for s, list := range ev.Committees {
 		r.members.set(s, list)
 	}
+	r.members.others = ev.Others
 	had := r.seat >= 0
 	if r.seat = slices.Index(r.own(), r.cfg.Self); r.seat >= 0 && !had {
 		r.takeUp()
+	}
+	if !slices.Equal(own, r.own()) {
+		r.offerAgain()
 	}
 }
 

@@ -14,7 +14,7 @@ func TestASeatMakesTheDifference(t *testing.T) {
 	o := newOne(t, w)
 	bundleTo(t, lockOne(o, 0, 0))
 	id := w.shards[1].finals[0].report.Opened[0].Tx.ID
-	o.nothing(o.step(CommitteesChanged{[][]chain.ValidatorID{nil, {5, 6, 7, 8}}}))
+	o.nothing(o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {5, 6, 7, 8}}}))
 	o.nothing(lockOne(o, 1, 0))
 	o.nothing(o.wait(9 * patience))
 	if b := content(only[sm.Send](t, o.receive(1, &QueryMsg{[]chain.TxID{id}}))).(*BundleMsg).Bundle; b.Segment.Entries[0].ID != id {
@@ -22,8 +22,13 @@ func TestASeatMakesTheDifference(t *testing.T) {
 	}
 	w.shards[0].submit(w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99}))
 	proof := w.shards[0].bundle(w.shards[0].finals[0].report.Opened[0].Tx.ID, 1)
-	o.nothing(o.receive(0, &BundleMsg{proof})) // no body of ours would take it
-	o.step(CommitteesChanged{[][]chain.ValidatorID{nil, {5, 4, 7, 8}}})
+	check := only[CheckProof](t, o.receive(0, &BundleMsg{proof}))
+	handed := only[sm.Send](t, o.step(ProofChecked{Key: check.Key})) // no body of ours would take it
+	if to := handed.To[0]; to < 5 || to > 8 || handed.Msg.(*Letter).To != 1 {
+		t.Fatalf("handed on to %d", to)
+	}
+	o.nothing(o.receive(5, &BundleMsg{proof})) // nor do we hand on what was handed over
+	o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {5, 4, 7, 8}}})
 	asked := map[chain.TxID]bool{}
 	for range 8 {
 		for _, e := range o.wait(patience) {
@@ -44,7 +49,7 @@ func TestASeatMakesTheDifference(t *testing.T) {
 func TestMembersOfOtherShardsChange(t *testing.T) {
 	w := newWorld(t, 2, 100, 100, 100, 100, 100)
 	o := newOne(t, w)
-	o.step(CommitteesChanged{[][]chain.ValidatorID{{0, 11, 12, 4}, nil}})
+	o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{{0, 11, 12, 4}, nil}})
 	for i := range 4 {
 		if to := bundleTo(t, lockOne(o, i, 0)); to != 0 && to != 11 && to != 12 {
 			t.Errorf("told validator %d, who is not in shard 0 or is ourselves", to)
@@ -60,12 +65,60 @@ func TestMembersOfOtherShardsChange(t *testing.T) {
 	o.nothing(ask(5, 0)) // it is in shard 1
 	o.nothing(ask(13, 0))
 	o.nothing(ask(0, 77))
-	o.step(CommitteesChanged{[][]chain.ValidatorID{{10, 11, 12, 13}, nil}})
+	o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{{10, 11, 12, 13}, nil}})
 	only[sm.Send](t, ask(13, 0))
 	only[sm.Send](t, ask(0, 0))
 	o.nothing(ask(3, 0))
-	o.nothing(o.step(CommitteesChanged{[][]chain.ValidatorID{{1}}})) // of another network
+	o.nothing(o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{{1}}})) // of another network
 	o.nothing(ask(1, 0))
+}
+
+// While members come and go, those who surely have a seat are told, all of them
+// are asked in the end, and all are heard.
+func TestWhoComesAndGoesIsAskedLater(t *testing.T) {
+	w := newWorld(t, 2, 100, 100, 100, 100, 100)
+	o := newOne(t, w)
+	o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{{0, 1}, nil}, Others: [][]chain.ValidatorID{{21, 22}, nil}})
+	for i := range 4 {
+		if to := bundleTo(t, lockOne(o, i, 0)); to > 1 {
+			t.Errorf("validator %d is told first, who comes or goes", to)
+		}
+	}
+	asked := map[chain.ValidatorID]bool{}
+	for range 64 {
+		for _, e := range o.wait(patience) {
+			asked[e.(sm.Send).To[0]] = true
+		}
+	}
+	id := w.shards[1].finals[0].report.Opened[0].Tx.ID
+	for _, v := range []chain.ValidatorID{0, 1, 21, 22} {
+		if !asked[v] {
+			t.Errorf("validator %d is never asked", v)
+		}
+		only[sm.Send](t, o.step(sm.Receive{From: v, Msg: &Letter{From: 0, Msg: &QueryMsg{[]chain.TxID{id}}}}))
+	}
+	o.nothing(o.step(CommitteesChanged{Committees: make([][]chain.ValidatorID, 2), Others: make([][]chain.ValidatorID, 1)})) // of another network
+}
+
+// A new committee begins without the bodies that the last one left undone: what
+// waits is offered once more, to whoever has a seat.
+func TestANewCommitteeIsOfferedWhatWaits(t *testing.T) {
+	w, proofs := transfers(t, 1)
+	o := newOne(t, w)
+	check := only[CheckProof](t, o.receive(0, &BundleMsg{proofs[0]}))
+	only[sm.Deliver](t, o.step(ProofChecked{check.Key, nil}))
+	o.nothing(o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{{0, 1}, nil}})) // not ours
+	d := only[sm.Deliver](t, o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {5, 4, 7, 8}}}))
+	if d.Value.(SubmitBundle).Bundle.Header.Height != proofs[0].Header.Height {
+		t.Fatalf("%+v", d.Value)
+	}
+	m := only[sm.Send](t, o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {5, 6, 7, 8}}}))
+	if l := m.Msg.(*Letter); l.To != 1 || m.To[0] < 5 {
+		t.Fatalf("handed on to %v", m.To)
+	}
+	if len(o.r.inbox.bundles) != 0 {
+		t.Error("it is kept without a seat")
+	}
 }
 
 // Seats are handed over with the view that the new committee begins with.

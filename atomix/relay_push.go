@@ -125,7 +125,7 @@ func (r *Relay) pursue(j *job) {
 		r.peer(j.to).slowUntil = r.now.Add(slowFor * r.cfg.Patience)
 	}
 	j.attempt++
-	to := r.member(j.dest, draw+rank+j.attempt)
+	to := r.choose(r.members.all(j.dest), draw+rank+j.attempt)
 	j.sent, j.to = true, to
 	r.peer(to).asked = min(r.peer(to).asked+len(ids), maxAsked)
 	r.send(to, j.dest, &QueryMsg{ids})
@@ -140,6 +140,9 @@ func (r *Relay) withTxs(b *chain.Bundle, only map[chain.TxID]bool) *chain.Bundle
 	for i := range b.Segment.Entries {
 		id := b.Segment.Entries[i].ID
 		if it := r.items[id]; it != nil && (only == nil || only[id]) && r.vouches(it, b.Segment.Dest) {
+			if full.Txs == nil { // where one is wanted, nearly all are
+				full.Txs = make([]chain.Tx, 0, len(b.Segment.Entries)-i)
+			}
 			full.Txs = append(full.Txs, *it.tx)
 		}
 	}

@@ -128,9 +128,28 @@ func TestABadBundleGivesWayToAGoodOne(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	check = only[CheckProof](t, o.receive(1, &BundleMsg{proofs[0]}))
-	o.nothing(o.step(ProofChecked{check.Key, chain.Rule(chain.ErrNotReady, "busy")})) // nobody's fault
-	check = only[CheckProof](t, o.receive(1, &BundleMsg{proofs[0]}))
+	for i := range maxUnready { // nobody's fault
+		o.nothing(o.step(ProofChecked{check.Key, chain.Rule(chain.ErrNotReady, "of an epoch to come")}))
+		check = only[CheckProof](t, o.wait(patience/16<<i))
+	}
 	only[sm.Deliver](t, o.step(ProofChecked{check.Key, nil}))
+}
+
+// What can never be checked is forgotten.
+func TestAnUnreadyBundleIsForgotten(t *testing.T) {
+	w, proofs := transfers(t, 1)
+	o := newOne(t, w)
+	check := only[CheckProof](t, o.receive(0, &BundleMsg{proofs[0]}))
+	unready := ProofChecked{check.Key, chain.Rule(chain.ErrNotReady, "of an epoch that never comes")}
+	o.nothing(o.step(unready))
+	for i := range maxUnready {
+		only[CheckProof](t, o.wait(patience/16<<i))
+		o.nothing(o.step(unready))
+	}
+	o.nothing(o.wait(patience / 16 << maxUnready))
+	if n := len(o.r.inbox.bundles); n != 0 || o.r.peer(0).unchecked != 0 {
+		t.Fatalf("%d bundles are kept, %d count for their sender", n, o.r.peer(0).unchecked)
+	}
 }
 
 func TestAPeerHasABoundedNumberOfUncheckedBundles(t *testing.T) {

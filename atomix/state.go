@@ -42,15 +42,6 @@ type sums struct {
 	fees   uint64
 }
 
-// record is a transaction that waits for other shards.
-type record struct {
-	tx       *chain.Tx // an own copy
-	involved chain.Shards
-	yes      chain.Shards // who said yes, this shard among them
-	opened   uint64       // height of the block that made it
-	told     uint64       // height of the block that last told the others this shard's answer
-}
-
 // Decision is how a transaction across shards was closed.
 type Decision struct {
 	Outcome chain.Outcome // Rejected, Committed or Aborted

@@ -27,7 +27,11 @@ func (b *treeBuilder) add(dest chain.ShardID, e chain.Entry, size int) {
 	r := &b.runs[min(int(dest), len(b.runs)-1)]
 	last := len(r.segments) - 1
 	if last < 0 || len(r.segments[last].Entries) == chain.MaxSegmentEntries || r.bytes+size > chain.MaxSegmentBytes {
-		r.segments = append(r.segments, chain.Segment{Dest: dest})
+		s := chain.Segment{Dest: dest}
+		if last >= 0 { // the one before is full: this one may be, too
+			s.Entries = make([]chain.Entry, 0, chain.MaxSegmentEntries)
+		}
+		r.segments = append(r.segments, s)
 		last, r.bytes = last+1, 0
 	}
 	r.bytes += size

@@ -106,8 +106,10 @@ func repeated[T any, K comparable](list []T, key func(*T) K) (int, bool) {
 }
 
 // Owners are the distinct owners of the inputs in order of first appearance.
-func (t *Tx) Owners() []Address {
-	owners := make([]Address, 0, min(len(t.Inputs), few))
+func (t *Tx) Owners() []Address { return t.appendOwners(make([]Address, 0, min(len(t.Inputs), few))) }
+
+// appendOwners appends the owners to an empty list.
+func (t *Tx) appendOwners(owners []Address) []Address {
 	if len(t.Inputs) <= few {
 	next:
 		for i := range t.Inputs {
@@ -137,7 +139,8 @@ func has[K comparable](set map[K]struct{}, k K) bool {
 
 // checkWitnesses wants the key of every owner, in order.
 func (t *Tx) checkWitnesses() error {
-	owners := t.Owners()
+	var room [few]Address // nearly always enough
+	owners := t.appendOwners(room[:0])
 	if len(owners) != len(t.Witnesses) {
 		return Rule(ErrWitness, "%d witnesses for %d owners", len(t.Witnesses), len(owners))
 	}

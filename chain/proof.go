@@ -78,7 +78,12 @@ func (b *Bundle) AppendTo(dst []byte) []byte {
 // Encode sets Raw, if it is not set, and returns it.
 func (b *Bundle) Encode() []byte {
 	if b.Raw == nil {
-		b.Raw = b.AppendTo(nil)
+		const rest = 512 // header, certificate and counts of a committee of any usual size
+		size := rest + len(b.Place.Path)*len(Hash{}) + len(b.Segment.Entries)*entrySize
+		for i := range b.Txs {
+			size += len(b.Txs[i].Raw)
+		}
+		b.Raw = b.AppendTo(make([]byte, 0, size))
 	}
 	return b.Raw
 }

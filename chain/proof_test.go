@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"ios/chain/merkle"
 )
 
 func TestABundleProvesItsSegment(t *testing.T) {
@@ -85,5 +87,15 @@ func TestAnOutcomeProofConvincesAClient(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestABundleIsEncodedInOnePiece(t *testing.T) {
+	block, tree, _ := finalBlock(t)
+	b := tree.Bundle(block, 1, []Tx{*goodTx()})
+	b.Place.Path = make([]merkle.Hash, maxPath)
+	b.Segment.Entries = make([]Entry, MaxSegmentEntries)
+	if allocs := testing.AllocsPerRun(10, func() { b.Raw = nil; b.Encode() }); allocs != 1 {
+		t.Errorf("%v allocations", allocs)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -181,7 +180,7 @@ func (h *hall) run(b *testing.B) []byte {
 	effects[0] = machines[0].Step(now, Lead{})
 	pass()
 	h.all(func(i int) {
-		c, err := machines[i].CheckChoice(slices.Clone(propose.Choice))
+		c, err := CheckChoice(h.cfg, propose.Choice, h.keys[i].Self)
 		if err != nil || c.Hash() != propose.Hash {
 			b.Error(err)
 		}

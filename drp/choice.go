@@ -145,7 +145,7 @@ func CheckChoice(cfg *Config, raw []byte, self chain.ValidatorID) (*Choice, erro
 }
 
 // CheckWhole is CheckChoice with the proofs of the dealings to all groups: for
-// validators that refuse a choice in which any dealing is wrong.
+// validators that refuse a choice in which any dealing is wrong, and all alike.
 func CheckWhole(cfg *Config, raw []byte) (*Choice, error) {
 	r, err := newRun(cfg)
 	if err != nil {

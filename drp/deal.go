@@ -17,7 +17,7 @@ func (s *Machine) begin(view uint64) {
 	}
 	s.emit(sm.Persist{Kind: RecordDealing, Data: d.Raw})
 	s.keep(d)
-	for i := range s.peers[:len(s.peers)-1] {
+	for i := range s.peers[:len(s.run.cfg.Servers)] {
 		if p := &s.peers[i]; p.wishes == view+1 {
 			p.wishes, p.asked = 0, s.now
 			s.send(s.run.cfg.Servers[i].ID, &Deal{s.run.cfg.Epoch, d.Raw})

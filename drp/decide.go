@@ -3,6 +3,7 @@ package drp
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"ios/chain"
 	"ios/drp/pvss"
@@ -12,54 +13,46 @@ import (
 var errUndecided = errors.New("drp: no choice is decided yet; shares are collected against its sign-off")
 
 func (s *Machine) onDecided(e Decided) {
-	if s.decided != nil {
-		if string(s.decided.choice.Raw) != string(e.Choice) {
-			s.deliver(Refused{fmt.Errorf("drp: another choice than the decided %s of view %d was signed off", s.decided.hash.Short(), s.decided.choice.View)})
-		}
-		return
-	}
-	if len(e.SignOff) > MaxSignOff {
+	switch {
+	case s.decided != nil && string(s.decided.choice.Raw) != string(e.Choice):
+		s.deliver(Refused{fmt.Errorf("drp: another choice than the decided %s of view %d was signed off", s.decided.hash.Short(), s.decided.choice.View)})
+	case s.decided != nil:
+	case len(e.SignOff) > MaxSignOff:
 		s.deliver(Refused{fmt.Errorf("drp: a sign-off of %d bytes, at most %d are possible", len(e.SignOff), MaxSignOff)})
-		return
-	}
-	m, err := s.examine(e.Choice)
-	if err == nil {
-		err = s.adopt(m, e.SignOff)
-	}
-	if err != nil {
-		s.deliver(Refused{fmt.Errorf("drp: a choice was decided that cannot be: %w", err)})
+	default:
+		if err := s.adopt(e.Choice, e.SignOff); err != nil {
+			s.deliver(Refused{fmt.Errorf("drp: a choice was decided that cannot be: %w", err)})
+		}
 	}
 }
 
-// adopt records a signed off choice. It is the only one, ever.
-func (s *Machine) adopt(m *memo, signOff []byte) error {
-	if err := s.settle(m, signOff); err != nil {
+// adopt opens our shares of what counts in a signed off choice. It is the only
+// one, ever. What is decided is not recorded: whoever signed it off knows it, and
+// it can be shown again.
+func (s *Machine) adopt(raw, signOff []byte) error {
+	c, own, err := s.run.examine(slices.Clone(raw), s.keys.Self)
+	if err != nil {
 		return err
 	}
-	record := chain.AppendBlob(nil, m.choice.Raw)
-	s.emit(sm.Persist{Kind: RecordDecided, Data: chain.AppendBlob(record, signOff)})
+	d := &decided{choice: c, hash: c.Hash(), signOff: slices.Clone(signOff)}
+	if of := own.valid(); len(of) > 0 {
+		st := own.layout.seats[s.self]
+		r, err := own.layout.of(st.group)
+		if err != nil {
+			return err
+		}
+		if d.shares, err = pvss.Decrypt(pvss.Binding(d.hash), r, st.index, of, s.keys.Secret, s.keys.Random); err != nil {
+			return fmt.Errorf("drp: opening shares: %w", err)
+		}
+	}
+	for _, dealing := range c.Dealings {
+		s.note(dealing)
+	}
+	s.decided, s.pending = d, nil
 	if s.lead != nil {
 		s.emit(sm.CancelTimer{Key: timerLead})
 		s.lead = nil
 	}
-	return nil
-}
-
-// settle opens our shares of what counts.
-func (s *Machine) settle(m *memo, signOff []byte) error {
-	d := &decided{choice: m.choice, hash: m.hash, signOff: signOff}
-	if of := m.own.valid(); len(of) > 0 {
-		l := m.own.layout // the run may have forgotten it and made another since
-		st := l.seats[s.self]
-		r, err := l.of(st.group)
-		if err != nil {
-			return err
-		}
-		if d.shares, err = pvss.Decrypt(pvss.Binding(m.hash), r, st.index, of, s.keys.Secret, s.keys.Random); err != nil {
-			return fmt.Errorf("drp: opening shares: %w", err)
-		}
-	}
-	s.decided, s.pending, s.memo, s.held = d, nil, nil, nil
 	return nil
 }
 
@@ -89,11 +82,8 @@ func (s *Machine) onShow(from sm.NodeID, p *peer, m *Show) {
 		return
 	}
 	if s.decided == nil {
-		s.learnHeld()
-	}
-	if s.decided == nil {
-		if p.wantAt.IsZero() || s.now.Sub(p.wantAt) >= s.run.cfg.Delta {
-			p.wanted, p.shown, p.wantAt = true, true, s.now
+		if s.due(&p.wantAt) {
+			p.wanted = true
 			s.send(from, &Want{s.run.cfg.Epoch, m.Choice})
 		}
 		return
@@ -119,7 +109,7 @@ func (s *Machine) convinced(p *peer, m *Show) bool {
 		s.refused.add(key)
 		return false
 	}
-	s.pending = &pending{view: m.View, hash: m.Choice, signOff: append([]byte(nil), m.SignOff...)}
+	s.pending = &pending{view: m.View, hash: m.Choice, signOff: slices.Clone(m.SignOff)}
 	return true
 }
 

@@ -24,7 +24,7 @@
 //     property, which Config.VerifySignOff stands for. A leader that hides it and
 //     shows it later, or a collector that takes over, is bound to the same choice.
 //   - A chosen dealing whose proof is wrong counts as zero. Who signs off refuses
-//     one in its own group only; [Verify] judges all of them by the same rule, so
+//     one in its own group at least; [Verify] judges all of them by the same rule, so
 //     the transcript cannot leave out a value that counts or use one that does not.
 //   - No share subset, time, or message enters the output: transcripts differ,
 //     the output cannot.
@@ -37,12 +37,10 @@
 // # The machine
 //
 // [Machine] follows package sm. Its owner tells it [Begin] for every view, [Lead]
-// where it leads, and gets [Propose] there. Whoever is to sign a proposal has the
-// machine [Examine] it, and signs only after [Examined]: the bytes are on disk
-// then. [Decided], or [SignedOff] where the bytes are not at hand, tells of the
-// outcome, [Collect] makes the transcript, which comes as [Result]. [Progress] has
-// the tables on the way, [Equivocation] is evidence, [Learned] a decision that
-// others told of first, [Refused] what could not be done. [Stop] ends it.
+// where it leads, and gets [Propose] there. Whoever is to sign a proposal checks it
+// with [CheckChoice] or [CheckWhole], and stores it first. [Decided] tells of the outcome, [Collect]
+// makes the transcript, which comes as [Result]. [Progress] has the tables on the
+// way, [Equivocation] is evidence, [Refused] what could not be done. [Stop] ends it.
 //
 // A peer has one slot in what is gathered, is answered once in a Delta, and can
 // have one sign-off checked in a Delta. The checks of a leader and of a collector

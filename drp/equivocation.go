@@ -1,13 +1,23 @@
 package drp
 
 import (
+	"bytes"
 	"fmt"
 
 	"ios/chain"
 )
 
-// Equivocation is evidence: two dealings of one server for one view.
+// Equivocation is evidence: two dealings of one server for one view, the lesser
+// encoding first. There can be many pairs for one misdeed: who makes somebody pay
+// for it does so once for an epoch, a view and a dealer.
 type Equivocation struct{ A, B []byte }
+
+func newEquivocation(a, b *Dealing) Equivocation {
+	if bytes.Compare(a.Raw, b.Raw) > 0 {
+		a, b = b, a
+	}
+	return Equivocation{a.Raw, b.Raw}
+}
 
 // maxDealing bounds the encoding of a dealing.
 var maxDealing = dealingSize(MaxServers)
@@ -38,6 +48,9 @@ func (e *Equivocation) Verify(cfg *Config) (culprit chain.ValidatorID, err error
 	b, err := DecodeDealing(e.B)
 	if err != nil {
 		return 0, fmt.Errorf("drp: second dealing of an equivocation: %w", err)
+	}
+	if bytes.Compare(e.A, e.B) > 0 {
+		return 0, chain.Rule(chain.ErrEncoding, "the dealings of an equivocation are in the other order")
 	}
 	return a.Dealer, r.equivocate(a, b)
 }
@@ -73,7 +86,7 @@ func (s *Machine) note(d *Dealing) {
 	case !ok:
 		s.seen[i] = d
 	case old != nil && old.content != d.content:
-		s.found = append(s.found, Equivocation{A: old.Raw, B: d.Raw})
+		s.found = append(s.found, newEquivocation(old, d))
 		s.seen[i] = nil // told
 	}
 }

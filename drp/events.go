@@ -12,27 +12,8 @@ type Begin struct{ View uint64 }
 // [Propose]. A later Lead replaces it.
 type Lead struct{ View uint64 }
 
-// Examine asks whether the server may sign a choice off. [Examined] answers it; a
-// choice that is right is on disk by then, so that whoever signs holds its bytes.
-type Examine struct{ Choice []byte }
-
-// Examined is delivered after Examine: the server may sign if Err is nil.
-type Examined struct {
-	View uint64
-	Hash chain.Hash
-	Err  error
-}
-
-// SignedOff is Decided for a server that may lack the choice: it gets the bytes
-// from others, and delivers [Learned].
-type SignedOff struct {
-	View    uint64
-	Hash    chain.Hash
-	SignOff []byte
-}
-
 // Decided says that a choice was signed off. From then on the server opens its
-// shares for whoever shows a sign-off of it.
+// shares for whoever shows a sign-off of it. It is said again after a restart.
 type Decided struct{ Choice, SignOff []byte }
 
 // Collect says that this server gathers shares of the decided choice, until it
@@ -47,14 +28,6 @@ type Propose struct {
 	View   uint64
 	Hash   chain.Hash
 	Choice []byte
-}
-
-// Learned is delivered when the choice of a sign-off is there that a collector
-// showed, or that [SignedOff] told of.
-type Learned struct {
-	View            uint64
-	Hash            chain.Hash
-	Choice, SignOff []byte
 }
 
 // Result is delivered to a collector.

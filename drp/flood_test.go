@@ -47,7 +47,7 @@ func TestFloods(t *testing.T) {
 			answers += count(sm.Receive{From: from, Msg: &Show{7, 0, hash, wrong}})
 		}
 	}
-	if checks != 2 || answers != 1 {
+	if checks != 3 || answers != 1 {
 		t.Errorf("%d checks for 1000 sign-offs of a server and of two strangers, %d answers", checks, answers-1)
 	}
 	// One that failed is remembered.
@@ -58,8 +58,8 @@ func TestFloods(t *testing.T) {
 		now = now.Add(cfg.Delta)
 		count(sm.Receive{From: keys[1].Self, Msg: &Show{7, 0, hash, wrong}})
 	}
-	if checks != 3 {
-		t.Errorf("one wrong sign-off was checked %d times", checks-2)
+	if checks != 4 {
+		t.Errorf("one wrong sign-off was checked %d times", checks-3)
 	}
 	// The right one gets a question for the choice, then the shares, once.
 	now = now.Add(cfg.Delta)
@@ -67,8 +67,8 @@ func TestFloods(t *testing.T) {
 	for range 100 {
 		answers += count(sm.Receive{From: 60000, Msg: &Show{7, 0, hash, tr.SignOff}})
 	}
-	if answers != 1 || checks != 4 {
-		t.Errorf("%d answers, %d checks", answers, checks-3)
+	if answers != 1 || checks != 5 {
+		t.Errorf("%d answers, %d checks", answers, checks-4)
 	}
 	if n := count(sm.Receive{From: keys[1].Self, Msg: &Full{7, tr.Choice.Raw}}); n != 0 || m.decided != nil {
 		t.Error("a choice is taken from whom it was not asked of")

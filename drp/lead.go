@@ -60,10 +60,6 @@ func (s *Machine) fire(key sm.TimerKey) {
 		if l := s.lead; l != nil && !l.proposed && !s.now.Before(l.retry.at) {
 			s.askDealings()
 		}
-	case timerPull:
-		if p := s.pending; p != nil && p.retry.asked > 0 && !s.now.Before(p.retry.at) {
-			s.pull()
-		}
 	case timerCollect:
 		if c := s.collect; c != nil && c.result == nil && !s.now.Before(c.retry.at) {
 			s.askShares()

@@ -13,12 +13,8 @@ import (
 	"ios/internal/sm"
 )
 
-// Kinds of records, for Persist.
-const (
-	RecordDealing uint8 = 1 // our dealing in a view
-	RecordDecided uint8 = 2 // the decided choice and its sign-off
-	RecordHeld    uint8 = 3 // a choice that was found right before the sign-off
-)
+// RecordDealing is the kind of the record, for Persist, of our dealing in a view.
+const RecordDealing uint8 = 1
 
 // Keys are a server's own.
 type Keys struct {
@@ -43,11 +39,9 @@ type Machine struct {
 	last  uint64              // the highest view that we dealt for
 	begun bool                // we dealt for any
 
-	peers   []peer // of each server, and one for all strangers
+	peers   []peer // of each server, and some that strangers share
 	refused refusals
-	memo    *memo
-	held    []heldChoice // that we may have signed, the last ones
-	pending *pending     // a sign-off whose choice we lack
+	pending *pending // a sign-off whose choice we lack
 	decided *decided
 	seen    map[int]*Dealing // signed, in the view inView, by server
 	inView  uint64
@@ -60,23 +54,18 @@ type Machine struct {
 // keptDealings is how many of our dealings can still be asked for.
 const keptDealings = 4
 
+// strangers is how many slots those have who are no servers, by their numbers.
+const strangers = 64
+
 // peer bounds what one peer may have us do.
 type peer struct {
 	asked   time.Time // when we last sent our dealing
 	wishes  uint64    // the view that it asked for before we began it, plus 1
 	opened  time.Time // when we last sent our shares
 	checked time.Time // when we last checked a sign-off that it showed
-	wanted  bool      // we asked it for a choice
-	shown   bool      // it waits for our shares of that choice
-	wantAt  time.Time
+	wanted  bool      // we asked it for the choice, and wait
+	wantAt  time.Time // when we last asked
 	filled  time.Time // when we last sent it the choice
-}
-
-// memo is the choice that was last examined.
-type memo struct {
-	choice *Choice
-	hash   chain.Hash
-	own    *own
 }
 
 // pending is a sign-off that verified.
@@ -84,8 +73,6 @@ type pending struct {
 	view    uint64
 	hash    chain.Hash
 	signOff []byte
-	retry   retry // of pulling the choice, if our owner told us of it
-	next    int   // whom to ask next
 }
 
 // decided is the choice of the epoch.
@@ -103,7 +90,7 @@ func NewServer(cfg *Config, keys Keys, records iter.Seq[sm.Persist]) (*Machine, 
 	if err != nil {
 		return nil, err
 	}
-	s := &Machine{run: r, keys: keys, self: cfg.find(keys.Self), dealt: map[uint64]*Dealing{}, peers: make([]peer, len(cfg.Servers)+1)}
+	s := &Machine{run: r, keys: keys, self: cfg.find(keys.Self), dealt: map[uint64]*Dealing{}, peers: make([]peer, len(cfg.Servers)+strangers)}
 	switch {
 	case cfg.Delta <= 0:
 		return nil, fmt.Errorf("drp: a delay bound of %v; a time above 0 is wanted", cfg.Delta)
@@ -131,76 +118,24 @@ func NewServer(cfg *Config, keys Keys, records iter.Seq[sm.Persist]) (*Machine, 
 }
 
 func (s *Machine) restore(rec sm.Persist) error {
-	switch rec.Kind {
-	case RecordDealing:
-		d, err := DecodeDealing(rec.Data)
-		if err != nil {
-			return err
-		}
-		if err := s.run.layout(d.View).fits(d); err != nil {
-			return err
-		}
-		if d.Dealer != s.keys.Self || s.run.checkSignatures([]*Dealing{d}) != nil {
-			return fmt.Errorf("the dealing is not by server %d in epoch %d; begin with the records of this epoch's run", s.keys.Self, s.run.cfg.Epoch)
-		}
-		if s.begun && d.View <= s.last {
-			return fmt.Errorf("a dealing for view %d after one for view %d", d.View, s.last)
-		}
-		s.keep(d)
-		return nil
-	case RecordDecided:
-		r := chain.NewReader(rec.Data)
-		choice, signOff := r.Blob(MaxChoice), r.Blob(MaxSignOff)
-		if err := r.Close(); err != nil {
-			return err
-		}
-		if s.decided != nil {
-			return errors.New("a second decided choice")
-		}
-		m, err := s.examine(choice)
-		if err != nil {
-			return err
-		}
-		return s.settle(m, signOff)
-	case RecordHeld:
-		c, err := DecodeChoice(rec.Data)
-		if err != nil {
-			return err
-		}
-		if err := s.run.layout(c.View).check(c); err != nil {
-			return err
-		}
-		s.hold(c, c.Hash())
-		return nil
+	if rec.Kind != RecordDealing {
+		return errors.New("unknown kind of record")
 	}
-	return errors.New("unknown kind of record")
-}
-
-// CheckChoice is the function of this name for the server itself. It remembers
-// the last choice that it examined, so that what was checked before the sign-off
-// is not checked again after. It puts nothing on disk, [Examine] does; evidence
-// that it comes across is delivered by the next step.
-func (s *Machine) CheckChoice(raw []byte) (*Choice, error) {
-	m, err := s.examine(raw)
+	d, err := DecodeDealing(rec.Data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return m.choice, m.own.refusal()
-}
-
-func (s *Machine) examine(raw []byte) (*memo, error) {
-	if s.memo != nil && string(s.memo.choice.Raw) == string(raw) {
-		return s.memo, nil
+	if err := s.run.layout(d.View).fits(d); err != nil {
+		return err
 	}
-	c, o, err := s.run.examine(raw, s.keys.Self)
-	if err != nil {
-		return nil, err
+	if d.Dealer != s.keys.Self || s.run.checkSignatures([]*Dealing{d}) != nil {
+		return fmt.Errorf("the dealing is not by server %d in epoch %d; begin with the records of this epoch's run", s.keys.Self, s.run.cfg.Epoch)
 	}
-	s.memo = &memo{choice: c, hash: c.Hash(), own: o}
-	for _, d := range c.Dealings {
-		s.note(d)
+	if s.begun && d.View <= s.last {
+		return fmt.Errorf("a dealing for view %d after one for view %d", d.View, s.last)
 	}
-	return s.memo, nil
+	s.keep(d)
+	return nil
 }
 
 // Step consumes one event. See package sm.
@@ -221,12 +156,8 @@ func (s *Machine) Step(now time.Time, ev sm.Event) []sm.Effect {
 		s.begin(e.View)
 	case Lead:
 		s.onLead(e.View)
-	case Examine:
-		s.onExamine(e.Choice)
 	case Decided:
 		s.onDecided(e)
-	case SignedOff:
-		s.onSignedOff(e)
 	case Collect:
 		s.onCollect()
 	case Stop:
@@ -244,10 +175,11 @@ func (s *Machine) receive(from sm.NodeID, msg sm.Message) {
 	if i == s.self {
 		return
 	}
-	p := &s.peers[len(s.peers)-1]
-	if i >= 0 {
-		p = &s.peers[i]
+	at := i
+	if i < 0 {
+		at = len(s.run.cfg.Servers) + int(from%strangers)
 	}
+	p := &s.peers[at]
 	switch m := msg.(type) {
 	case *Ask:
 		if i >= 0 && m.Epoch == s.run.cfg.Epoch {
@@ -277,7 +209,7 @@ func (s *Machine) receive(from sm.NodeID, msg sm.Message) {
 }
 
 func (s *Machine) stop() {
-	for _, key := range []sm.TimerKey{timerLead, timerCollect, timerPull} {
+	for _, key := range []sm.TimerKey{timerLead, timerCollect} {
 		s.emit(sm.CancelTimer{Key: key})
 	}
 	*s = Machine{run: s.run, self: s.self, stopped: true, out: s.out}

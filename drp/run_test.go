@@ -332,6 +332,7 @@ func TestLeaderDies(t *testing.T) {
 				t.Errorf("the output is %v, it was %v", got, want)
 			}
 			w.net.Restart(idOf(4))
+			w.net.Do(idOf(4), *w.decided)
 			w.collect(4)
 			if got := w.untilResult(4).Random; got != want {
 				t.Errorf("the restarted leader's output is %v, it was %v", got, want)

@@ -62,7 +62,12 @@ func TestTwoChoicesToTwoHalves(t *testing.T) {
 	}
 	opened := watch[*Open](w)
 	w.net.RunFor(time.Minute)
-	if *opened > 0 || len(w.learned) > 0 {
+	for i := range w.keys {
+		if w.machine(i).decided != nil {
+			t.Errorf("server %d believes a half", i)
+		}
+	}
+	if *opened > 0 {
 		t.Errorf("%d shares were opened without a sign-off", *opened)
 	}
 }
@@ -112,8 +117,8 @@ func TestAHiddenSignOffMovesNothing(t *testing.T) {
 	if a.Random != b.Random || a.View != 0 {
 		t.Errorf("outputs %v and %v", a.Random, b.Random)
 	}
-	if len(w.learned) == 0 {
-		t.Error("nobody learned of the choice from the collector")
+	if !slices.ContainsFunc(indices(13)[6:], func(i int) bool { return w.machine(i).decided != nil }) {
+		t.Error("nobody got the choice from the collector")
 	}
 	w.noRefusals()
 	// Another choice is refused by whoever has one, even with votes that verify.
@@ -271,7 +276,7 @@ func TestEquivocation(t *testing.T) {
 	cfg, keys := newConfig(4, 4, 1)
 	l := must(newRun(cfg)).layout(2)
 	a, b := must(newDealing(l, 1, &keys[1])), must(newDealing(l, 1, &keys[1]))
-	e := &Equivocation{a.Raw, b.Raw}
+	e := newEquivocation(b, a)
 	back := must(DecodeEquivocation(e.AppendTo(nil)))
 	if who, err := back.Verify(cfg); err != nil || who != idOf(1) {
 		t.Errorf("%d: %v", who, err)
@@ -286,10 +291,11 @@ func TestEquivocation(t *testing.T) {
 		cfg *Config
 		e   Equivocation
 	}{
+		"the other order":         {cfg, Equivocation{e.B, e.A}},
 		"one dealing twice":       {cfg, Equivocation{a.Raw, a.Raw}},
 		"dealings of two servers": {cfg, Equivocation{a.Raw, other.Raw}},
 		"dealings in two views":   {cfg, Equivocation{a.Raw, next.Raw}},
-		"another epoch's":         {&elsewhere, *e},
+		"another epoch's":         {&elsewhere, e},
 		"a forged one":            {cfg, Equivocation{a.Raw, forged}},
 		"nothing":                 {cfg, Equivocation{}},
 	} {

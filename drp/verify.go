@@ -14,6 +14,8 @@ type Output struct {
 	Choice chain.Hash
 	// Zero are the chosen dealers whose dealings were wrong and count as zero.
 	Zero []chain.ValidatorID
+	// SignOff is that of the transcript.
+	SignOff []byte
 }
 
 // Verify checks a transcript and says what its output is. It needs nothing but the
@@ -45,7 +47,12 @@ func Verify(cfg *Config, raw []byte) (*Output, error) {
 	if wrong := v.batch.Check(); wrong != nil {
 		return nil, chain.Rule(chain.ErrProof, "the proof of %s is wrong", v.names[wrong[0]])
 	}
-	return l.output(t.Choice, hash, t.Counts, v.opened)
+	out, err := l.output(t.Choice, hash, t.Counts, v.opened)
+	if err != nil {
+		return nil, err
+	}
+	out.SignOff = t.SignOff
+	return out, nil
 }
 
 // verifier gathers what the one multi-scalar multiplication is over.

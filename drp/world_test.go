@@ -112,7 +112,6 @@ type world struct {
 	proposals []Propose
 	progress  map[chain.ValidatorID]Progress
 	results   map[chain.ValidatorID]Result
-	learned   map[chain.ValidatorID]Learned
 	refused   []error
 	evidence  []Equivocation
 	votesNo   []error
@@ -122,7 +121,7 @@ type world struct {
 func newWorld(t testing.TB, n, groupSize int, seed uint64, faults sim.Faults) *world {
 	w := &world{
 		t: t, voted: map[string]bool{}, votes: map[chain.Hash][]int{}, mute: map[int]bool{}, lives: make([]uint64, n),
-		progress: map[chain.ValidatorID]Progress{}, results: map[chain.ValidatorID]Result{}, learned: map[chain.ValidatorID]Learned{},
+		progress: map[chain.ValidatorID]Progress{}, results: map[chain.ValidatorID]Result{},
 	}
 	w.cfg, w.keys = newConfig(n, groupSize, seed)
 	var ids []sm.NodeID
@@ -163,13 +162,6 @@ func (w *world) delivered(id sm.NodeID, value any) {
 			w.net.Fail(fmt.Errorf("the transcript of server %d is wrong: %v", id, err))
 		}
 		w.results[id] = v
-	case Learned:
-		if w.decided == nil || string(w.decided.Choice) != string(v.Choice) {
-			w.net.Fail(fmt.Errorf("server %d learned what was not decided", id))
-		}
-		w.learned[id] = v
-	case Examined:
-		w.examined(w.cfg.find(id), v)
 	case Refused:
 		w.refused = append(w.refused, v.Err)
 	case Equivocation:
@@ -192,7 +184,7 @@ func (w *world) machine(i int) *Machine {
 	return m
 }
 
-// vote asks all servers that run for their votes.
+// vote counts the votes of all servers that run.
 func (w *world) vote(leader sm.NodeID, p Propose) {
 	if !w.net.Up(leader) {
 		return
@@ -201,26 +193,11 @@ func (w *world) vote(leader sm.NodeID, p Propose) {
 		return // bound to what was decided
 	}
 	for i := range w.keys {
-		if !w.mute[i] {
-			w.net.Do(idOf(i), Examine{p.Choice})
+		if !w.mute[i] && w.net.Up(idOf(i)) && w.castVote(i, p) {
+			w.votes[p.Hash] = append(w.votes[p.Hash], i)
 		}
 	}
-}
-
-// examined counts the vote of a server that found a choice right, and holds it.
-func (w *world) examined(i int, v Examined) {
-	ballot := fmt.Sprint(i, " ", v.View)
-	if v.Err != nil || w.voted[ballot] {
-		w.votesNo = append(w.votesNo, v.Err)
-		return
-	}
-	w.voted[ballot] = true
-	w.votes[v.Hash] = append(w.votes[v.Hash], i)
-	for _, p := range w.proposals {
-		if p.Hash == v.Hash && w.decided == nil {
-			w.decide(p, w.votes[v.Hash])
-		}
-	}
+	w.decide(p, w.votes[p.Hash])
 }
 
 // castVote reports whether the server votes for the proposal.
@@ -229,7 +206,7 @@ func (w *world) castVote(i int, p Propose) bool {
 	if w.voted[ballot] {
 		return false
 	}
-	c, err := w.machine(i).CheckChoice(p.Choice)
+	c, err := CheckChoice(w.cfg, p.Choice, idOf(i))
 	if err != nil || c.Hash() != p.Hash {
 		w.votesNo = append(w.votesNo, err)
 		return false

@@ -26,11 +26,12 @@ type assembly struct {
 	runner
 	state *identity.State // from load to restore
 	core  *council.Core
-	slow  errands // what takes long, one after the other
+	slow  errands // what takes long
 	funds atomic.Pointer[api.Funds]
 
 	mu     sync.Mutex
 	status council.Status // as it was told last
+	failed failedRun
 }
 
 var _ owner = (*assembly)(nil)
@@ -73,13 +74,12 @@ func (a *assembly) load(snapshot io.Reader) (err error) {
 
 // restore implements owner.
 func (a *assembly) restore(saved []byte, records iter.Seq[sm.Persist]) (machine, error) {
-	w, keys := a.node.net, a.node.cfg.Keys
-	agreement := w.agreement(keys, chain.IdentityShard)
+	w := a.node.net
+	agreement := w.agreement(a.node.voice, chain.IdentityShard)
 	core, err := council.New(council.Config{
+		Anchors: agreement.Anchors,
 		Genesis: w.genesis, Self: w.self, Policy: agreement.Policy, Sources: agreement.Sources,
-		Keys: council.Keys{
-			Signing: keys.Signing, Cosign: agreement.Cosign, VRF: keys.VRF, PVSS: keys.PVSS, Random: rand.Reader,
-		},
+		Keys: a.node.keys, Random: rand.Reader,
 	}, a.state, saved, records)
 	if err != nil {
 		return nil, err
@@ -104,6 +104,9 @@ func (a *assembly) news() (list []sm.Event) {
 
 // image implements owner.
 func (a *assembly) image(bool) (image, error) {
+	if err := a.core.Err(); err != nil {
+		return image{}, err
+	}
 	state, saved := a.core.Snapshot()
 	raw := state.AppendTo(nil)
 	return image{state.Height(), saved, func(w io.Writer) error {
@@ -123,7 +126,7 @@ func (a *assembly) checked(list []sm.Event) sm.Event { return council.Events(lis
 // effect implements owner. The protocol bounds what is to be checked.
 func (a *assembly) effect(e sm.Effect) {
 	if c, ok := e.(*council.Check); ok {
-		a.slow.add(func() {
+		a.slow.add(int(c.Author), func() {
 			a.verdicts.add(c.Run(), 0)
 			a.verdicts.flush()
 		})
@@ -139,7 +142,7 @@ func (a *assembly) delivered(value any) func() {
 		a.noteFunds()
 		return func() { a.tellShards(v) }
 	case council.NewEpoch:
-		return func() { a.slow.add(func() { a.newEpoch(v) }) }
+		return func() { a.slow.add(forNobody, func() { a.newEpoch(v) }) }
 	case council.Status:
 		a.told(v)
 	case council.Answer:
@@ -178,6 +181,7 @@ func (a *assembly) told(s council.Status) {
 	a.mu.Lock()
 	before := a.status
 	a.status = s
+	a.failed.note(&before, &s)
 	a.mu.Unlock()
 	if s.Phase != before.Phase || s.View != before.View || s.Known && (s.Round != before.Round || !before.Known) {
 		a.log.Infof("epoch %d, %v: %s", s.Epoch, s.Phase, s.Reason)
@@ -190,37 +194,4 @@ func (a *assembly) recorded(r store.Record) (uint64, func() ([]chain.TxID, error
 		return 0, nil
 	}
 	return council.OutcomesHeight(r.Data), func() ([]chain.TxID, error) { return nil, nil }
-}
-
-// errands are done one after the other, off the loop.
-type errands struct {
-	node *Node
-	mu   sync.Mutex
-	list []func()
-	busy bool
-}
-
-func (e *errands) add(f func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.list = append(e.list, f)
-	if !e.busy {
-		e.busy = true
-		e.node.work.Go(e.run)
-	}
-}
-
-func (e *errands) run() {
-	for {
-		e.mu.Lock()
-		if len(e.list) == 0 {
-			e.busy = false
-			e.mu.Unlock()
-			return
-		}
-		f := e.list[0]
-		e.list = e.list[1:]
-		e.mu.Unlock()
-		f()
-	}
 }

@@ -17,15 +17,20 @@ import (
 )
 
 // Await returns when the validator of the configuration takes part in the
-// network: at once if the genesis has it, else when a record of an epoch does.
+// network: at once if the genesis has it with keys that are here, else when a record
+// of an epoch does.
 // Until then it fetches the records from the validators that there are, and
 // stores those that are proven. Say gets a sentence when something changes.
 func Await(ctx context.Context, cfg Config, say func(string)) error {
 	g := cfg.Genesis
-	if slices.ContainsFunc(g.Validators, func(v chain.Validator) bool { return v.Name == cfg.Node.Name }) {
+	known := slices.IndexFunc(g.Validators, func(v chain.Validator) bool { return v.Name == cfg.Node.Name })
+	switch {
+	case known >= 0 && cfg.Keys.Owns(&g.Validators[known]) == nil:
 		return nil
-	}
-	if g.Policy.EpochLength == 0 {
+	case g.Policy.EpochLength > 0:
+	case known >= 0:
+		return cfg.Keys.Owns(&g.Validators[known])
+	default:
 		return fmt.Errorf("the genesis of %s has no validator named %q, and its one epoch never ends, so that nobody can join; check the name in node.toml", g.Name, cfg.Node.Name)
 	}
 	lock, err := store.AcquireLock(cfg.DataDir, time.Now())
@@ -53,7 +58,7 @@ func await(ctx context.Context, cfg *Config, say func(string)) error {
 		if _, ok := ownSeat(book, cfg.Keys); ok {
 			return nil
 		}
-		text := fmt.Sprintf("not in the registry of epoch %d yet; register it with: ios node join", book.Number())
+		text := fmt.Sprintf("no member of epoch %d has its keys; register it with: ios node join, or, if it was left out for its absence, bring it back with: ios node resume", book.Number())
 		if err := fetchEpochs(ctx, cfg.Genesis, book, records); err != nil {
 			text = fmt.Sprintf("nobody tells of epochs after %d: %v", book.Number(), err)
 		}
@@ -73,7 +78,7 @@ func await(ctx context.Context, cfg *Config, say func(string)) error {
 }
 
 // ownSeat is the place in the registry of the validator with the keys.
-func ownSeat(book *epochs.Book, keys *config.Keys) (chain.ValidatorID, bool) {
+func ownSeat(book *epochs.Book, keys *config.Keyring) (chain.ValidatorID, bool) {
 	e := book.Current()
 	for _, list := range [][]identity.Member{e.Members, e.Outgoing} {
 		for i := range list {

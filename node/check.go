@@ -13,17 +13,20 @@ import (
 	"ios/node/api"
 )
 
-// checkJob is something whose signatures are checked off the machine.
+// checkJob is something that is checked off the machine.
 type checkJob struct {
-	source  string // who pays for bad signatures: clients, or a peer
-	size    int    // bytes that it keeps in memory
+	source string // who pays for bad signatures: clients, or a peer
+	size   int    // bytes that it keeps in memory
+	// prepare checks all but the signatures, and says which there are. Without
+	// it they are in work.
 	prepare func(*checkWork) error
+	work    checkWork
 	// done is called with what prepare said, or with the places of the
 	// signatures that are bad, in the order in which they were added.
 	done func(bad []int, err error)
 }
 
-// checkWork is what prepare asks for.
+// checkWork is what is to be verified.
 type checkWork struct {
 	sigs  []checkSig
 	certs []atomix.Certified
@@ -35,6 +38,10 @@ type checkSig struct {
 	sig *[64]byte
 }
 
+// sigBytes is about what a signature takes in memory while it waits, besides the
+// transaction.
+const sigBytes = 128
+
 // tx asks for all witnesses of a transaction.
 func (w *checkWork) tx(t *chain.Tx) {
 	msg := chain.SignedBytes(t.ID)
@@ -44,7 +51,9 @@ func (w *checkWork) tx(t *chain.Tx) {
 }
 
 const (
-	checkBatch    = 4096             // signatures that are enough for one call
+	checkBatch    = 2048             // signatures of members that are enough for one call
+	checkFill     = 1024             // signatures up to which those of clients are added
+	checkLeast    = 512              // signatures of clients that have room in every call
 	checkBytes    = 64 << 20         // of waiting jobs, above which clients are refused
 	checkKeys     = 16384            // expanded keys that are cached
 	checkCerts    = 4096             // certificates whose verdict is remembered
@@ -55,23 +64,28 @@ const (
 // clients is the source of all clients: who they are nobody knows.
 const clients = "clients"
 
-// checker verifies signatures in large batches, on one goroutine: jobs that
-// wait share a call, so batches grow with the load. A batch that fails is
-// checked again: job by job those of the committee, to charge it to whoever sent
-// it, and the jobs of that source are then checked apart for a while. Clients
-// must not pay for each other, so the bad ones among their jobs are found by
-// halving, in batches that are apart from the committee's meanwhile.
+// checker checks jobs on two goroutines. One prepares them, one by one: that is
+// decoding, static rules and certificates, milliseconds for the largest. What has
+// no signatures is then done, so proofs of other shards never wait for those of
+// clients. The other verifies signatures in batches: jobs that wait share a call,
+// so batches grow with the load. Members go first, since what is further on its
+// way should not wait for what comes after it: their bodies take their places in
+// blocks in the order of their numbers, so that proofs wait in the ones behind
+// them. Clients fill the batch up, and have some room in every one: full bodies of
+// the others must not keep a validator's own clients out.
 type checker struct {
 	committees chain.Committees
-	batch      *sig.Checker
-	certs      map[chain.Hash]error
-	suspects   map[string]time.Time
+	certs      map[chain.Hash]error // of the goroutine that prepares
+	batch      *sig.Checker         // of the one that verifies
+	suspects   map[string]time.Time // of that one, too
 
 	mu     sync.Mutex
 	wake   *sync.Cond
-	jobs   []checkJob
-	bytes  int
+	raw    [2][]*checkJob // to be prepared: of members, which go first, and of clients
+	ready  [2][]*checkJob // to be verified
+	bytes  int            // of both
 	closed bool
+	last   bool // nothing comes to ready any more
 
 	signatures, batches, bad uint64 // under mu, for metrics
 }
@@ -85,6 +99,14 @@ func newChecker(committees chain.Committees) *checker {
 	return c
 }
 
+// queue is the place of a job's source in raw and ready.
+func (j *checkJob) queue() int {
+	if j.source == clients {
+		return 1
+	}
+	return 0
+}
+
 // put queues a job. With a bound it refuses when too much waits already; jobs
 // of the committee come without one, since the protocol bounds them.
 func (c *checker) put(j checkJob, bounded bool) error {
@@ -96,9 +118,13 @@ func (c *checker) put(j checkJob, bounded bool) error {
 	case bounded && c.bytes+j.size > checkBytes:
 		return chain.Rule(chain.ErrFull, "%d MB wait to be checked already; send it again in a second", c.bytes>>20)
 	}
-	c.jobs = append(c.jobs, j)
+	list := &c.raw[j.queue()]
+	if j.prepare == nil {
+		list = &c.ready[j.queue()]
+	}
+	*list = append(*list, &j)
 	c.bytes += j.size
-	c.wake.Signal()
+	c.wake.Broadcast()
 	return nil
 }
 
@@ -106,180 +132,101 @@ func (c *checker) put(j checkJob, bounded bool) error {
 func (c *checker) close() {
 	c.mu.Lock()
 	c.closed = true
-	c.wake.Signal()
+	c.wake.Broadcast()
 	c.mu.Unlock()
 }
 
-// take waits for jobs and takes as many as make a good batch.
-func (c *checker) take(jobs []checkJob) []checkJob {
+// run works until close. flush is called after jobs are done.
+func (c *checker) run(flush func()) {
+	var both sync.WaitGroup
+	both.Go(func() {
+		for j := c.next(); j != nil; j = c.next() {
+			if c.prepare(j) {
+				c.forward(j)
+			} else {
+				flush()
+			}
+		}
+	})
+	both.Go(func() {
+		for jobs := c.take(); len(jobs) > 0; jobs = c.take() {
+			c.round(jobs)
+			flush()
+		}
+	})
+	both.Wait()
+}
+
+// next waits for a job to prepare. It is nil when there will be none any more.
+func (c *checker) next() *checkJob {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.jobs) == 0 && !c.closed {
+	for {
+		for i := range c.raw {
+			if len(c.raw[i]) > 0 {
+				j := c.raw[i][0]
+				c.raw[i][0], c.raw[i] = nil, c.raw[i][1:]
+				return j
+			}
+		}
+		if c.closed {
+			c.last = true
+			c.wake.Broadcast()
+			return nil
+		}
 		c.wake.Wait()
 	}
-	const enough = checkBatch * 256 // bytes; a signature comes with about so many
-	n, bytes := 0, 0
-	for n < len(c.jobs) && bytes < enough {
-		bytes += c.jobs[n].size
-		n++
+}
+
+// prepare reports whether signatures remain to be verified. Otherwise the job is
+// done.
+func (c *checker) prepare(j *checkJob) bool {
+	err := j.prepare(&j.work)
+	if err == nil {
+		err = c.certificates(j.work.certs)
 	}
-	jobs = append(jobs[:0], c.jobs[:n]...)
-	m := copy(c.jobs, c.jobs[n:])
-	clear(c.jobs[m:])
-	c.jobs, c.bytes = c.jobs[:m], c.bytes-bytes
+	if err == nil && len(j.work.sigs) > 0 {
+		return true
+	}
+	c.mu.Lock()
+	c.bytes -= j.size
+	c.mu.Unlock()
+	j.done(nil, err)
+	return false
+}
+
+func (c *checker) forward(j *checkJob) {
+	c.mu.Lock()
+	c.ready[j.queue()] = append(c.ready[j.queue()], j)
+	c.wake.Broadcast()
+	c.mu.Unlock()
+}
+
+// take waits for jobs to verify and takes as many as make a good batch. There are
+// none when there will be none any more.
+func (c *checker) take() (jobs []*checkJob) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.ready[0])+len(c.ready[1]) == 0 && !c.last {
+		c.wake.Wait()
+	}
+	jobs, count := c.cut(nil, 0, checkBatch)
+	jobs, _ = c.cut(jobs, 1, max(checkFill-count, checkLeast))
 	return jobs
 }
 
-// prepared is a job whose signatures are known.
-type prepared struct {
-	job  *checkJob
-	work checkWork
-}
-
-// run works until close. flush is called after each round, when all done calls
-// of the round have been made.
-func (c *checker) run(flush func()) {
-	var jobs []checkJob
-	for {
-		if jobs = c.take(jobs); len(jobs) == 0 {
-			return
-		}
-		c.round(jobs)
-		clear(jobs)
-		flush()
+// cut moves the first jobs of a queue that have enough signatures together to the
+// end of jobs.
+func (c *checker) cut(jobs []*checkJob, queue, enough int) (_ []*checkJob, count int) {
+	list, n := c.ready[queue], 0
+	for ; n < len(list) && count < enough; n++ {
+		count += len(list[n].work.sigs)
+		c.bytes -= list[n].size
 	}
-}
-
-func (c *checker) round(jobs []checkJob) {
-	var together, apart []prepared
-	for i := range jobs {
-		p := prepared{job: &jobs[i]}
-		err := p.job.prepare(&p.work)
-		if err == nil {
-			err = c.certificates(p.work.certs)
-		}
-		switch suspect := c.suspect(p.job.source); {
-		case err != nil:
-			p.job.done(nil, err)
-		case len(p.work.sigs) == 0:
-			p.job.done(nil, nil)
-		case !suspect:
-			together = append(together, p)
-		case p.job.source == clients:
-			apart = append(apart, p)
-		default:
-			c.alone(&p)
-		}
-	}
-	switch {
-	case len(together) == 1:
-		c.alone(&together[0])
-	case c.good(together):
-	default:
-		for i := range together {
-			if together[i].job.source == clients {
-				apart = append(apart, together[i])
-			} else {
-				c.alone(&together[i])
-			}
-		}
-	}
-	c.chunks(apart)
-}
-
-// chunks checks clients' jobs in batches that are large enough to be cheap, and
-// so small that few others are checked again because of a bad one.
-func (c *checker) chunks(jobs []prepared) {
-	for begin := 0; begin < len(jobs); {
-		end, count := begin, 0
-		for ; end < len(jobs) && count < checkChunk; end++ {
-			count += len(jobs[end].work.sigs)
-		}
-		if chunk := jobs[begin:end]; len(chunk) == 1 || !c.good(chunk) {
-			c.halve(chunk)
-		}
-		begin = end
-	}
-}
-
-// halve finds the bad ones among jobs that are not all good, or checks a single
-// one.
-func (c *checker) halve(jobs []prepared) {
-	if len(jobs) == 1 {
-		c.alone(&jobs[0])
-		return
-	}
-	left, right := jobs[:len(jobs)/2], jobs[len(jobs)/2:]
-	if c.good(left) {
-		c.halve(right) // it has the bad one
-		return
-	}
-	c.halve(left)
-	if !c.good(right) {
-		c.halve(right)
-	}
-}
-
-// good checks jobs in one call, and ends them if all signatures are good.
-func (c *checker) good(jobs []prepared) bool {
-	if len(jobs) == 0 {
-		return true
-	}
-	count := 0
-	for i := range jobs {
-		c.add(&jobs[i])
-		count += len(jobs[i].work.sigs)
-	}
-	ok := c.batch.CheckAll()
-	c.count(count, 1)
-	if ok {
-		for i := range jobs {
-			jobs[i].job.done(nil, nil)
-		}
-	}
-	return ok
-}
-
-func (c *checker) add(p *prepared) {
-	for i := range p.work.sigs {
-		s := &p.work.sigs[i]
-		c.batch.Add((*sig.PublicKey)(s.key), s.msg, s.sig)
-	}
-}
-
-// alone checks one job by itself.
-func (c *checker) alone(p *prepared) {
-	c.add(p)
-	c.settle(p, c.batch.Check())
-	c.count(len(p.work.sigs), 1)
-}
-
-func (c *checker) settle(p *prepared, verdicts []bool) {
-	var bad []int
-	for i, ok := range verdicts {
-		if !ok {
-			bad = append(bad, i)
-		}
-	}
-	if bad != nil {
-		if len(c.suspects) >= 4096 {
-			clear(c.suspects)
-		}
-		c.suspects[p.job.source] = time.Now()
-		c.mu.Lock()
-		c.bad += uint64(len(bad))
-		c.mu.Unlock()
-	}
-	p.job.done(bad, nil)
-}
-
-func (c *checker) suspect(source string) bool {
-	at, ok := c.suspects[source]
-	if ok && time.Since(at) > checkSuspects {
-		delete(c.suspects, source)
-		return false
-	}
-	return ok
+	jobs = append(jobs, list[:n]...)
+	clear(list[:n])
+	c.ready[queue] = list[n:]
+	return jobs, count
 }
 
 // certificates checks other shards' certificates, each once. ErrNotReady is the
@@ -310,13 +257,6 @@ func (c *checker) certificates(list []atomix.Certified) error {
 		}
 	}
 	return nil
-}
-
-func (c *checker) count(signatures, batches int) {
-	c.mu.Lock()
-	c.signatures += uint64(signatures)
-	c.batches += uint64(batches)
-	c.mu.Unlock()
 }
 
 // badWitness is what is wrong with a body or bundle with bad signatures.

@@ -45,7 +45,7 @@ func signed(n int, bad ...int) func(*checkWork) error {
 	}
 }
 
-// heardBy runs jobs in one round and gives what each heard.
+// heardBy prepares jobs, verifies them in one round and gives what each heard.
 func heardBy(c *checker, jobs ...checkJob) [][]int {
 	heard := make([][]int, len(jobs))
 	for i := range jobs {
@@ -56,8 +56,18 @@ func heardBy(c *checker, jobs ...checkJob) [][]int {
 			heard[i] = bad
 		}
 	}
-	c.round(jobs)
+	c.round(preparedBy(c, jobs))
 	return heard
+}
+
+// preparedBy are the jobs that have signatures; the others are done.
+func preparedBy(c *checker, jobs []checkJob) (list []*checkJob) {
+	for i := range jobs {
+		if jobs[i].work = (checkWork{}); c.prepare(&jobs[i]) {
+			list = append(list, &jobs[i])
+		}
+	}
+	return list
 }
 
 func TestABadSignatureIsChargedToItsSender(t *testing.T) {
@@ -90,23 +100,93 @@ func TestWaitingJobsShareABatchAndAreBounded(t *testing.T) {
 	var done sync.WaitGroup
 	for range 20 {
 		done.Add(1)
-		if err := c.put(checkJob{source: "a", size: 100, prepare: signed(2), done: func([]int, error) { done.Done() }}, true); err != nil {
+		j := checkJob{source: clients, size: 100, done: func([]int, error) { done.Done() }}
+		if err := signed(2)(&j.work); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.put(j, true); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := c.put(checkJob{size: checkBytes}, true); !errors.Is(err, chain.ErrFull) {
 		t.Error("more than the bound:", err)
 	}
-	flushed := make(chan bool, 100)
-	go c.run(func() { flushed <- true })
+	ended := runs(c)
 	done.Wait()
-	<-flushed
 	if c.batches != 1 {
 		t.Errorf("%d batches for jobs that waited together", c.batches)
 	}
 	c.close()
 	if err := c.put(checkJob{}, false); !errors.Is(err, errStopping) {
 		t.Error("after close:", err)
+	}
+	<-ended
+	if c.bytes != 0 {
+		t.Errorf("%d bytes are counted when nothing waits", c.bytes)
+	}
+}
+
+// runs runs a checker until it is closed.
+func runs(c *checker) (ended chan struct{}) {
+	ended = make(chan struct{})
+	go func() { defer close(ended); c.run(func() {}) }()
+	return ended
+}
+
+// What has no signatures is done while signatures are being verified: here their
+// round does not end before.
+func TestProofsDoNotWaitForSignatures(t *testing.T) {
+	c := newChecker(nil)
+	proven, verified := make(chan struct{}), make(chan struct{})
+	for _, source := range []string{clients, "a"} {
+		put := func(n int, done func()) {
+			if err := c.put(checkJob{source: source, size: 1, prepare: signed(n), done: func([]int, error) { done() }}, source == clients); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(2, func() { <-proven; verified <- struct{}{} })
+		put(0, func() { proven <- struct{}{} })
+	}
+	ended := runs(c)
+	for range 2 {
+		<-verified
+	}
+	c.close()
+	<-ended
+	if c.bytes != 0 {
+		t.Errorf("%d bytes are counted when nothing waits", c.bytes)
+	}
+}
+
+// However much of one kind waits, the other has its place in the next batch.
+func TestMembersAndClientsShareTheBatches(t *testing.T) {
+	for flood, most := range map[string]int{clients: checkFill - 100, "a": checkBatch} {
+		c, few := newChecker(nil), "a"
+		if flood == few {
+			few = clients
+		}
+		for i := range 200 {
+			j := checkJob{source: flood}
+			if i == 150 {
+				j.source = few
+			}
+			if err := signed(100)(&j.work); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.put(j, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		counts := map[string]int{}
+		for _, j := range c.take() {
+			counts[j.source] += len(j.work.sigs)
+		}
+		if counts[few] != 100 {
+			t.Errorf("%d signatures of %s, that came behind a flood of %s, are in the first batch", counts[few], few, flood)
+		}
+		if n := counts[flood]; n < most || n >= most+100 {
+			t.Errorf("%d signatures of %s in a batch, %d are wanted", n, flood, most)
+		}
 	}
 }
 
@@ -179,7 +259,7 @@ func TestEachJobHearsItsOwnVerdict(t *testing.T) {
 					},
 				})
 			}
-			c.round(jobs)
+			c.round(preparedBy(c, jobs))
 			for i := range jobs {
 				if heard[i] != 1 {
 					t.Fatalf("job %d heard %d times", i, heard[i])

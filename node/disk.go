@@ -199,6 +199,17 @@ func bodyKey(raw []byte) (store.BodyKey, bool) {
 	}, true
 }
 
+// header reads the header of a final block.
+func (d *disk) header(height uint64) (h chain.Header, err error) {
+	_, raw, err := d.index.Header(height)
+	if err != nil {
+		return h, err
+	}
+	rd := chain.NewReader(raw)
+	h = rd.Header()
+	return h, rd.Close()
+}
+
 // block reads a final block and its encoding.
 func (d *disk) block(height uint64) (*chain.Block, []byte, error) {
 	off, _, err := d.index.Header(height)

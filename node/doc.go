@@ -15,10 +15,11 @@
 //
 // A runner's loop owns the machine: it feeds it events, one at a time, and carries
 // out the effects. What takes long happens elsewhere and comes back as an event:
-// the checker verifies the signatures of all chains in batches, the log makes
-// records durable and then lets the sends behind them go, the reader fetches old
-// blocks for others. The loop waits for none of them, except for the log when its
-// queue is full, and none of them waits for a loop.
+// the checker decodes bodies and proofs and verifies the signatures of all chains
+// in batches, past which goes what has none, the log makes records durable and
+// then lets the sends behind them go, the reader fetches old blocks for others.
+// The loop waits for none of them, except for the log when its queue is full, and
+// none of them waits for a loop.
 //
 // # Start
 //

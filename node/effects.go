@@ -31,6 +31,8 @@ func (r *runner) apply(effects []sm.Effect) {
 			}
 		case byzcoin.Serve:
 			r.read.do(func() { r.serve(e) })
+		case byzcoin.Recall:
+			r.read.do(func() { r.recall(e) })
 		case byzcoin.ReadBody:
 			r.read.do(func() { r.serveBody(e) })
 		default:
@@ -77,6 +79,9 @@ func (r *runner) delivered(value any) func() {
 	case byzcoin.ViewChanged:
 		r.log.WithField("view", v.View).Infof("the leader is now %s: %s", r.node.net.name(v.Leader), v.Reason)
 		r.view.leader(v)
+	case byzcoin.Dropped:
+		r.log.Errorf("gave up %d bodies (%d bytes) that were stored in term %v and that no block has taken since: too many wait; clients whose transactions do not become final have to submit them again", v.Bodies, v.Bytes, v.From)
+		return r.owner.delivered(value)
 	case byzcoin.Misbehaviour:
 		r.node.misbehaved(v.Who, fmt.Errorf("%s: %s", v.What, v.Cause), v.Drop)
 	default:

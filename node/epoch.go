@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,6 +14,7 @@ import (
 	"ios/node/validator"
 	"ios/pob/byzcoin"
 	"ios/transepoch"
+	"ios/transepoch/identity"
 )
 
 // epochsDir has the records of epochs, in the data directory.
@@ -50,6 +52,7 @@ func (n *Node) NewEpoch(r *epochs.Record) error {
 		}
 	}
 	if n.net.ends() {
+		n.work.Go(n.retireKeys)
 		n.work.Go(n.move)
 	}
 	return nil
@@ -60,7 +63,13 @@ func (n *Node) Epoch(_ context.Context, number uint64) (*epochs.Record, error) {
 	if now := n.net.book.Number(); number > now {
 		return nil, chain.Rule(api.ErrNotYet, "the current epoch is %d", now)
 	}
-	return n.records.get(number)
+	r, err := n.records.get(number)
+	if errors.Is(err, chain.ErrNotReady) { // NewEpoch is about to store it
+		n.turning.Lock()
+		r, err = n.records.get(number)
+		n.turning.Unlock()
+	}
+	return r, err
 }
 
 // toldEpochs is of how many epochs, the current one and those before, a chain is
@@ -161,16 +170,33 @@ func (w *network) everybody() (ids []chain.ValidatorID) {
 	return ids
 }
 
-// peers are the validators of the current epoch.
+// peers are the validators of the current epoch, and those with a seat in a
+// shard: one that is stalled keeps its committee, also when a member has left the
+// registry.
 func (w *network) peers() (list []onetnet.Peer) {
-	now := w.book.Current()
+	book := w.book.Snapshot()
+	add := func(v *identity.Member) {
+		if !slices.ContainsFunc(list, func(p onetnet.Peer) bool { return p.ID == v.ID }) {
+			list = append(list, onetnet.Peer{ID: v.ID, Public: v.Identity[:], Address: v.Address})
+		}
+	}
+	now := book.Current()
 	for i := range now.Members {
-		v := &now.Members[i]
-		list = append(list, onetnet.Peer{ID: v.ID, Public: v.Identity[:], Address: v.Address})
+		add(&now.Members[i])
 	}
 	for i := range now.Outgoing {
-		v := &now.Outgoing[i]
-		list = append(list, onetnet.Peer{ID: v.ID, Public: v.Identity[:], Address: v.Address})
+		add(&now.Outgoing[i])
+	}
+	for s := range chain.ShardID(w.params.Shards) {
+		seats, _, err := epochs.Seats(book, s)
+		if err != nil {
+			continue // its plan is forgotten: nobody votes there any more
+		}
+		for _, id := range seats {
+			if v, ok := epochs.Who(book, s, id); ok {
+				add(v)
+			}
+		}
 	}
 	return list
 }

@@ -2,12 +2,14 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"ios/chain"
 	"ios/node/api"
 	"ios/node/epochs"
+	"ios/node/onetnet"
 	"ios/transepoch/identity"
 )
 
@@ -63,6 +65,23 @@ func (r *rig) moved() {
 		for _, id := range members {
 			r.eventually("the last committee of the epoch", func() bool { return r.term(id, shard) == want })
 		}
+	}
+}
+
+// agreeing waits until a quorum of each shard votes. Of the others one may be on
+// its way to another view, and comes back with the next block.
+func (r *rig) agreeing() {
+	r.t.Helper()
+	for s, members := range r.members {
+		r.eventually(fmt.Sprint("a quorum of shard ", s), func() bool {
+			ready := 0
+			for _, id := range members {
+				if r.nodes[id].node.member(chain.ShardID(s)).ready() == "" {
+					ready++
+				}
+			}
+			return ready >= len(members)-(len(members)-1)/3
+		})
 	}
 }
 
@@ -123,17 +142,44 @@ func TestShardsGoFromEpochToEpoch(t *testing.T) {
 	for i := range r.nodes {
 		r.start(chain.ValidatorID(i))
 	}
-	for s, members := range r.members {
-		for _, id := range members {
-			r.eventually("ready", func() bool { return r.nodes[id].node.member(chain.ShardID(s)).ready() == "" })
-		}
-	}
+	r.agreeing()
 	for _, x := range []*chain.Tx{first, during, after} {
 		done(x)
 	}
 	done(across(3))
 	if sum, _, _ := r.supply(); sum != r.genesis.Supply()-r.genesis.Staked() {
 		t.Error("the shards account for", sum)
+	}
+}
+
+// Who has left the registry can be reached as long as a stalled shard has it in its
+// committee.
+func TestAStalledShardKeepsItsConnections(t *testing.T) {
+	r := newRig(t, 2, 8)
+	w := r.nodes[0].node.net
+	goes := r.members[0][1]
+	for range 2 {
+		rec := r.epochs.NextBut(identity.Void, func(e *identity.Epoch) {
+			e.Stalled.Add(0)
+			e.Shards[0].Plan = 1
+			e.Members = slices.DeleteFunc(slices.Clone(e.Members), func(m identity.Member) bool { return m.ID == goes })
+		})
+		if _, err := w.book.Add(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, known := w.book.Current().Validator(goes); known || w.book.Number() != 3 {
+		t.Fatalf("validator %d is in the record of epoch %d", goes, w.book.Number())
+	}
+	if !slices.ContainsFunc(w.peers(), func(p onetnet.Peer) bool { return p.ID == goes && p.Address != "" }) {
+		t.Errorf("validator %d, with a seat in a stalled shard, cannot be reached", goes)
+	}
+	seen := make(map[chain.ValidatorID]bool)
+	for _, p := range w.peers() {
+		if seen[p.ID] {
+			t.Errorf("validator %d is a peer twice", p.ID)
+		}
+		seen[p.ID] = true
 	}
 }
 

@@ -71,7 +71,7 @@ func (m *member) restore(saved []byte, records iter.Seq[sm.Persist]) (machine, e
 	}
 	core, err := validator.New(validator.Config{
 		Params: w.params, Self: w.self, Committees: board,
-		Agreement: w.agreement(m.node.cfg.Keys, m.chain), Term: firstTerm, State: m.state, Saved: saved,
+		Agreement: w.agreement(m.node.voice, m.chain), Term: firstTerm, State: m.state, Saved: saved,
 		Plan: w.plan, Signing: w.book.Signing, BatchDeadline: policy.BatchDeadline,
 		Patience: atomix.DefaultPatience(policy.Delta, policy.BlockInterval),
 		Gather:   policy.BlockGap, Limits: validator.DefaultLimits(),

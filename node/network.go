@@ -6,6 +6,7 @@ import (
 
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/chain/sig"
 	"ios/eds"
 	"ios/node/config"
 	"ios/node/epochs"
@@ -13,14 +14,17 @@ import (
 	"ios/pob/byzcoin"
 )
 
-// newNetwork is that of a genesis. If that has the validator of the name, the keys
-// must be its own.
-func newNetwork(g *chain.Genesis, name string, keys *config.Keys) (*network, error) {
+// newNetwork is that of a genesis. If that has the validator of the name, with these
+// keys, it is us.
+func newNetwork(g *chain.Genesis, name string, keys *config.Keyring) (*network, error) {
 	w := &network{genesis: g, params: g.Params(), self: eds.Nobody}
 	if i := slices.IndexFunc(g.Validators, func(v chain.Validator) bool { return v.Name == name }); i >= 0 {
-		w.self = chain.ValidatorID(i)
-		if err := keys.Owns(&g.Validators[i]); err != nil {
+		err := keys.Owns(&g.Validators[i])
+		if err != nil && !w.ends() {
 			return nil, err
+		}
+		if err == nil { // or they were replaced
+			w.self = chain.ValidatorID(i)
 		}
 	}
 	var err error
@@ -30,7 +34,7 @@ func newNetwork(g *chain.Genesis, name string, keys *config.Keys) (*network, err
 
 // recognize finds the validator in the newest epoch that is known, unless the
 // genesis has it.
-func (w *network) recognize(name string, keys *config.Keys) error {
+func (w *network) recognize(name string, keys *config.Keyring) error {
 	if w.self != eds.Nobody {
 		return nil
 	}
@@ -43,14 +47,12 @@ func (w *network) recognize(name string, keys *config.Keys) error {
 }
 
 // agreement configures a shard's chain.
-func (w *network) agreement(keys *config.Keys, shard chain.ShardID) byzcoin.ChainConfig {
+func (w *network) agreement(voice func(sig.PublicKey) (byzcoin.Voice, bool), shard chain.ShardID) byzcoin.ChainConfig {
 	policy := &w.genesis.Policy
 	return byzcoin.ChainConfig{
+		Anchors: anchors{w.book},
 		ChainID: w.params.ChainID, Shard: shard, Self: w.self, Committees: w.book.Ever(),
-		Key: keys.Signing,
-		Cosign: func(msg []byte) (cosi.Signature, error) {
-			return cosi.BLS{}.Sign(keys.Cosi, msg)
-		},
+		Voice: voice,
 		Policy: byzcoin.Policy{
 			Quota: policy.BodyQuota, MinGap: policy.BlockGap,
 			BlockInterval: policy.BlockInterval, Delta: policy.Delta,
@@ -58,6 +60,14 @@ func (w *network) agreement(keys *config.Keys, shard chain.ShardID) byzcoin.Chai
 		Start:   byzcoin.Point{Hash: w.params.ChainID},
 		Sources: w.others(shard),
 	}
+}
+
+// anchors is the book as the agreement reads it.
+type anchors struct{ *epochs.Book }
+
+func (a anchors) Around(id chain.ShardID, height uint64) (below, above byzcoin.Point) {
+	b, o := a.Book.Around(id, height)
+	return byzcoin.Point{Height: b.Height, Hash: b.Block}, byzcoin.Point{Height: o.Height, Hash: o.Block}
 }
 
 // firstEpoch is the epoch that the genesis begins.
@@ -71,7 +81,7 @@ func (n *Node) connect() (Transport, error) {
 		return n.cfg.Transport(n.received)
 	}
 	return onetnet.New(onetnet.Config{
-		Self: n.net.self, Secret: n.cfg.Keys.Identity, Chain: n.net.params.ChainID,
+		Self: n.net.self, Secret: n.cfg.Keys.Oldest().Identity, Chain: n.net.params.ChainID,
 		Listen: n.cfg.Node.Listen, Peers: n.net.peers(), Log: n.log, Handler: n.received,
 	})
 }

@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Genesis *chain.Genesis // checked
 	Node    *config.Node
-	Keys    *config.Keys
+	Keys    *config.Keyring
 	DataDir string
 	Log     *logrus.Logger
 	Version string

@@ -11,6 +11,7 @@ import (
 	"ios/atomix"
 	"ios/chain"
 	"ios/node/api"
+	"ios/node/config"
 )
 
 func TestTransfersWithinAndAcrossShards(t *testing.T) {
@@ -239,7 +240,7 @@ func TestBeyondItsFaultsAShardStopsAndSaysSo(t *testing.T) {
 func TestTwoNodesOnOneDirectory(t *testing.T) {
 	r := newRig(t, 1, 1)
 	_, err := Open(Config{
-		Genesis: r.genesis, Keys: r.keys[0], DataDir: r.dirs[0], Log: r.nodes[0].node.cfg.Log,
+		Genesis: r.genesis, Keys: must(config.NewKeyring(r.keys[0])), DataDir: r.dirs[0], Log: r.nodes[0].node.cfg.Log,
 		Node: r.nodes[0].node.cfg.Node, Transport: r.net.join(0),
 	})
 	if err == nil || !strings.Contains(err.Error(), "in use by pid") {
@@ -250,7 +251,7 @@ func TestTwoNodesOnOneDirectory(t *testing.T) {
 func TestForeignKeysAreRefused(t *testing.T) {
 	r := newRig(t, 1, 2)
 	cfg := r.nodes[0].node.cfg
-	cfg.Keys = r.keys[1]
+	cfg.Keys = must(config.NewKeyring(r.keys[1]))
 	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "keys") {
 		t.Error(err)
 	}

@@ -49,6 +49,10 @@ func (r *runner) reply(to chain.ValidatorID, term chain.Term, msg sm.Message) {
 
 // serve sends final blocks with their bodies, as many as are there and fit.
 func (r *runner) serve(e byzcoin.Serve) {
+	if e.Headers {
+		r.serveHeaders(e)
+		return
+	}
 	var blocks [][]byte
 	var bodies [][][]byte
 	size := 0
@@ -68,6 +72,29 @@ func (r *runner) serve(e byzcoin.Serve) {
 		return
 	}
 	r.reply(e.To, chain.Term{}, reply)
+}
+
+func (r *runner) serveHeaders(e byzcoin.Serve) {
+	reply := &byzcoin.Headers{List: make([]chain.Header, e.Count)}
+	for i := range reply.List {
+		h, err := r.disk.header(e.From + uint64(i))
+		if err != nil {
+			r.log.Errorf("headers %d and up for %s: %v", e.From, r.node.net.name(e.To), err)
+			return
+		}
+		reply.List[i] = h
+	}
+	r.reply(e.To, chain.Term{}, reply)
+}
+
+// recall tells the machine of a block of its own.
+func (r *runner) recall(e byzcoin.Recall) {
+	h, err := r.disk.header(e.Height)
+	if err != nil {
+		r.log.Errorf("header %d, which the record of an epoch names: %v", e.Height, err)
+		return
+	}
+	r.post(byzcoin.Recalled{Height: e.Height, Hash: h.Hash()})
 }
 
 func (r *runner) blockWithBodies(height uint64) (raw []byte, bodies [][]byte, size int, err error) {

@@ -185,6 +185,10 @@ func registered(s *identity.State, key sig.PublicKey) api.Registered {
 		if v.Validator.Signing != key && (v.Rotation == nil || v.Rotation.Signing != key) {
 			continue
 		}
+		r.Key = v.Validator.Signing
+		if v.Rotation != nil {
+			r.Rotation = v.Rotation.Signing
+		}
 		r.Known, r.ID, r.Name, r.Stake = true, id, v.Validator.Name, v.Validator.Stake
 		r.Orders, r.Member, r.Waiting, r.Leaving, r.Gone = v.Orders, v.Member, v.Waiting, v.Leaving, v.Gone
 		for _, p := range s.Payouts() {
@@ -208,7 +212,7 @@ func (n *Node) coming() *api.Coming {
 		x.Leader = n.net.name(s.Leader)
 	}
 	x.Awaited = n.net.names(s.Awaited)
-	for _, row := range s.Table {
+	for _, row := range c.table(&s) {
 		x.Table = append(x.Table, api.Part{Name: n.net.name(row.Server), Group: int(row.Group), State: row.State.String()})
 	}
 	return x
@@ -249,6 +253,17 @@ func (a *assembly) submit(ops []identity.Op) (<-chan council.Answer, error) {
 	a.verdicts.add(council.Submit{Ops: ops, Tag: answer}, 0)
 	a.verdicts.flush()
 	return answer, nil
+}
+
+// table is that of the beacon's run, or of the one that has failed before.
+func (a *assembly) table(s *council.Status) []drp.Row {
+	if len(s.Table) > 0 {
+		return s.Table
+	}
+	current := a.node.net.book.Current()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed.of(current)
 }
 
 // now is how the next epoch is.

@@ -31,7 +31,8 @@ type rig struct {
 	genesis *chain.Genesis
 	params  *chain.Params
 	keys    []*config.Keys
-	owners  []*sig.Key // one in each shard, with the allocations
+	rings   map[chain.ValidatorID]*config.Keyring // of those with more than one
+	owners  []*sig.Key                            // one in each shard, with the allocations
 	dirs    []string
 	nodes   []*running
 	members [][]chain.ValidatorID
@@ -48,7 +49,7 @@ const allocations, allocated = 20, 1000
 
 func newRig(t *testing.T, shards, validators int, policy ...func(*chain.Policy)) *rig {
 	t.Helper()
-	r := &rig{t: t, net: newMemNet()}
+	r := &rig{t: t, net: newMemNet(), rings: map[chain.ValidatorID]*config.Keyring{}}
 	p := chain.DefaultPolicy()
 	for _, change := range policy {
 		change(&p)
@@ -116,12 +117,16 @@ func address(k *sig.Key) chain.Address {
 
 func (r *rig) start(id chain.ValidatorID) {
 	r.t.Helper()
+	keys := r.rings[id]
+	if keys == nil {
+		keys = must(config.NewKeyring(r.keys[id]))
+	}
 	log := logrus.New()
 	if os.Getenv("IOS_TEST_LOG") == "" {
 		log.SetOutput(io.Discard)
 	}
 	n, err := Open(Config{
-		Genesis: r.genesis, Keys: r.keys[id], DataDir: r.dirs[id], Log: log, Version: "test",
+		Genesis: r.genesis, Keys: keys, DataDir: r.dirs[id], Log: log, Version: "test",
 		Node:      &config.Node{Name: r.genesis.Validators[id].Name, API: "127.0.0.1:0"},
 		Transport: r.net.join(id),
 	})
@@ -150,7 +155,7 @@ func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !cond() {
 		select {
 		case <-tick.C:
@@ -168,15 +173,23 @@ func (r *rig) ready(id chain.ValidatorID) {
 // member is a node's part in its shard.
 func (r *rig) member(id chain.ValidatorID) *member { return r.nodes[id].node.newest() }
 
-// at is a running node of the shard.
-func (r *rig) at(shard chain.ShardID) *member {
+// at is a running node of the shard, one that votes if there is any.
+func (r *rig) at(shard chain.ShardID) (n *member) {
+	r.t.Helper()
 	for _, id := range r.members[shard] {
-		if r.nodes[id] != nil {
-			return r.nodes[id].node.member(shard)
+		if r.nodes[id] == nil {
+			continue
+		}
+		if m := r.nodes[id].node.member(shard); n == nil || m.ready() == "" {
+			if n = m; m.ready() == "" {
+				break
+			}
 		}
 	}
-	r.t.Fatal("no node of shard ", shard, " runs")
-	return nil
+	if n == nil {
+		r.t.Fatal("no node of shard ", shard, " runs")
+	}
+	return n
 }
 
 // coins are n coins of the shard's owner.
@@ -237,12 +250,16 @@ func (r *rig) submit(n *member, txs ...*chain.Tx) api.SubmitResult {
 	for _, t := range txs {
 		raw = append(raw, t.Raw...)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	res, err := n.node.Submit(ctx, raw)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	var res api.SubmitResult
+	r.eventually("a submission", func() bool { // its committee may just be changing
+		var err error
+		if res, err = n.node.Submit(ctx, raw); err != nil && !errors.Is(err, chain.ErrNotReady) {
+			r.t.Fatal(err)
+		}
+		return err == nil
+	})
 	return res
 }
 

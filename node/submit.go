@@ -153,7 +153,9 @@ func (s *submitting) submit(ctx context.Context) error {
 	if m.verdicts.waiting() > checkBytes {
 		return chain.Rule(chain.ErrFull, "%d MB wait for the machine already; send it again in a second", checkBytes>>20)
 	}
-	if err := m.node.check.put(checkJob{source: clients, size: s.size, prepare: s.prepare, done: s.checked}, true); err != nil {
+	job := checkJob{source: clients, work: s.work(), done: s.checked}
+	job.size = s.size + len(job.work.sigs)*sigBytes
+	if err := m.node.check.put(job, true); err != nil {
 		return err
 	}
 	select {
@@ -167,14 +169,15 @@ func (s *submitting) submit(ctx context.Context) error {
 	}
 }
 
-func (s *submitting) prepare(w *checkWork) error {
+// work is what is to be verified of the transactions.
+func (s *submitting) work() (w checkWork) {
 	for _, i := range s.good {
 		w.tx(&s.txs[i])
 		for range s.txs[i].Witnesses {
 			s.signer = append(s.signer, i)
 		}
 	}
-	return nil
+	return w
 }
 
 // checked hands what is good to the machine. It runs on the checker.

@@ -113,34 +113,6 @@ func BenchmarkLeaderRound(b *testing.B) {
 	}
 }
 
-// BenchmarkWholeRound is everybody's work for one certificate: a quorum signs,
-// the leader gathers, all check.
-func BenchmarkWholeRound(b *testing.B) {
-	for _, s := range []int{4, 16, 64} {
-		b.Run(fmt.Sprint(s), func(b *testing.B) {
-			m := gather(b, cosi.BLS{}, s)
-			for b.Loop() {
-				k := cosi.NewCollector(m.committee, []byte("block"))
-				for _, seat := range quorumOf(s) {
-					if err := k.AddShare(seat, m.share(b, seat, "block")); err != nil {
-						b.Fatal(err)
-					}
-				}
-				cert, _, err := k.Certificate()
-				if err != nil {
-					b.Fatal(err)
-				}
-				for range s - 1 {
-					if err := m.committee.Verify([]byte("block"), cert); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(s), "µs/member")
-		})
-	}
-}
-
 // BenchmarkNewCommittee parses every key, BenchmarkDerive none.
 func BenchmarkNewCommittee(b *testing.B) {
 	m := gather(b, cosi.BLS{}, 64)

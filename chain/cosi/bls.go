@@ -13,12 +13,16 @@ const (
 	possessionTag = "BLS_POP_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_"
 )
 
+// lines is what pairing with a point of G2 needs of it. It takes a sixth of a
+// pairing check to compute, and 24 kB.
+type lines = [2][len(bls.LoopCounter) - 1]bls.LineEvaluationAff
+
 // negG2 is the generator of G2, negated: e(sig, -g2)·e(H(m), key) = 1 is the
 // verification equation in the form of one product.
-var negG2 = func() (p bls.G2Affine) {
+var negG2 = func() lines {
 	_, _, _, g2 := bls.Generators()
-	p.Neg(&g2)
-	return p
+	g2.Neg(&g2)
+	return bls.PrecomputeLines(g2)
 }()
 
 // BLS is the scheme in use: BLS12-381 with signatures in G1.
@@ -66,7 +70,7 @@ func (BLS) VerifyPossession(key PublicKey, proof Signature) error {
 	if err != nil {
 		return err
 	}
-	if !pairs(&sig, &h, &p) {
+	if l := bls.PrecomputeLines(p); !pairs(&sig, &h, &l) {
 		return fmt.Errorf("cosi: proof of possession of key %x…: %w", key[:8], ErrSignature)
 	}
 	return nil
@@ -123,8 +127,10 @@ func parseSignature(sig Signature) (p bls.G1Affine, err error) {
 	return p, nil
 }
 
-// pairs reports whether sig is the signature on hash under key.
-func pairs(sig, hash *bls.G1Affine, key *bls.G2Affine) bool {
-	ok, err := bls.PairingCheck([]bls.G1Affine{*sig, *hash}, []bls.G2Affine{negG2, *key})
+// pairs reports whether sig is the signature on hash under the key with these
+// lines.
+func pairs(sig, hash *bls.G1Affine, key *lines) bool {
+	both := [2]lines{negG2, *key} // copies: the Miller loop works in place
+	ok, err := bls.PairingCheckFixedQ([]bls.G1Affine{*sig, *hash}, both[:])
 	return err == nil && ok
 }

@@ -43,7 +43,11 @@
 // only the root pairs: once for a whole round. If that fails, it halves the
 // contributions until it has named who sent a wrong one. A checked certificate
 // costs one pairing check too, whatever the size of the committee: the sum of
-// all keys is kept, and the absent are subtracted.
+// all keys is kept, and the absent are subtracted. For the sets of seats that
+// signed lately it keeps the lines of their sums, which saves a sixth.
+// Many certificates at once, as of the blocks that somebody catches up with, cost a
+// quarter each ([Committee.VerifyAll]). BenchmarkWholeRound is the CPU time of all
+// members together.
 //
 // Nothing here starts a goroutine, reads a clock or draws randomness. Values are
 // safe for concurrent use, except a Collector and a Mask that is being changed.

@@ -55,8 +55,20 @@ type Keys interface {
 	// Check reports whether p is the sum of the shares on m of the seats in
 	// mask, which is of this committee and not empty.
 	Check(mask Mask, m Message, p Point) bool
+	// CheckAll reports whether Check holds for all claims, by one check of their
+	// sum, each times its weight.
+	CheckAll(claims []Claim) bool
 	// Derive parses other keys, taking over those that are parsed here.
 	Derive(keys []PublicKey) (Keys, error)
+}
+
+// Claim is what Check is asked, with a weight that whoever made the claim could not
+// choose.
+type Claim struct {
+	Mask    Mask
+	Message Message
+	Point   Point
+	Weight  [16]byte // a number, in big endian
 }
 
 // Point is a signature as its scheme computes with it. It does not change.

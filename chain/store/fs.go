@@ -29,6 +29,8 @@ type File interface {
 	Truncate(size int64) error
 	// Preallocate reserves room up to size, which reads as zeros.
 	Preallocate(size int64) error
+	// DataEnd is an offset from which on there are only zeros.
+	DataEnd() (int64, error)
 	// Sync makes the content durable, with what is needed to read it again.
 	Sync() error
 	Size() (int64, error)

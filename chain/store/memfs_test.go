@@ -259,6 +259,12 @@ func (f *memFile) Truncate(size int64) error {
 	return nil
 }
 
+func (f *memFile) DataEnd() (int64, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return int64(len(bytes.TrimRight(f.ino.now, "\x00"))), nil
+}
+
 func (f *memFile) Preallocate(size int64) error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()

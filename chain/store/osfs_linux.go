@@ -60,6 +60,29 @@ func (f *osFile) Preallocate(size int64) error {
 	return f.control(func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
 }
 
+// DataEnd asks the file system for what it keeps. Where that cannot tell, all is
+// data; and so is what was read lately, so ask before reading.
+func (f *osFile) DataEnd() (end int64, err error) {
+	err = f.control(func(fd int) error {
+		for {
+			data, err := unix.Seek(fd, end, unix.SEEK_DATA)
+			if err != nil {
+				return err
+			}
+			if end, err = unix.Seek(fd, data, unix.SEEK_HOLE); err != nil {
+				return err
+			}
+		}
+	})
+	switch {
+	case errors.Is(err, unix.ENXIO):
+		return end, nil
+	case errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP):
+		return f.Size()
+	}
+	return end, err
+}
+
 // Sync is fdatasync: times of access and change may be lost, content may not.
 func (f *osFile) Sync() error { return f.control(unix.Fdatasync) }
 

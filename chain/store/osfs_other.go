@@ -18,3 +18,6 @@ func (f *osFile) WriteVec(bufs [][]byte, off int64) (int64, error) {
 // Preallocate does nothing where the system has no fallocate: the room is an
 // optimisation, the log does not depend on it.
 func (f *osFile) Preallocate(int64) error { return nil }
+
+// DataEnd calls all data.
+func (f *osFile) DataEnd() (int64, error) { return f.Size() }

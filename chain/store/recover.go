@@ -117,7 +117,12 @@ func (l *Log) recoverTail() error {
 	if err != nil {
 		return err
 	}
+	data, err := s.file.DataEnd() // nearly all of it is room that was never written to
+	if err != nil {
+		return fmt.Errorf("looking for the end of %s: %w", s.name, err)
+	}
 	w := walker{seg: s, off: s.first, limit: s.first + uint64(max(size-segmentHead, 0))}
+	written := min(w.limit, s.first+uint64(max(data-segmentHead, 0))+frameSize) // a frame may end with zeros
 	var records uint64
 	var damage error
 	clean := true
@@ -136,7 +141,7 @@ func (l *Log) recoverTail() error {
 			return err
 		}
 	}
-	torn, err := l.examineTail(s, w.off, w.limit, damage)
+	torn, err := l.examineTail(s, w.off, written, damage)
 	if err != nil {
 		return err
 	}
@@ -173,20 +178,11 @@ func (l *Log) examineTail(s *segment, off, limit uint64, damage error) (torn int
 		if err != nil && err != io.EOF {
 			return 0, fmt.Errorf("reading %s at offset %d: %w", s.name, at, err)
 		}
-		b := buf[:n]
-		if t := len(bytes.TrimRight(b, "\x00")); t > 0 {
-			torn = int64(at-off) + int64(t)
-		}
-		for i := 0; ; {
-			k := bytes.Index(b[i:], salt[:])
-			if k < 0 {
-				break
-			}
-			i += k
-			if l.frameAt(s, at+uint64(i)-recordHead, off) {
+		if b := buf[:n]; !bytes.Equal(b, zeros[:n]) {
+			torn = int64(at-off) + int64(len(bytes.TrimRight(b, "\x00")))
+			if l.hasFrame(s, b, at, off, salt[:]) {
 				return 0, asCorrupt(damage, s, off)
 			}
-			i++
 		}
 		if n < frameSize || uint64(n) < want || at+uint64(n) >= limit {
 			break
@@ -194,6 +190,24 @@ func (l *Log) examineTail(s *segment, off, limit uint64, damage error) (torn int
 		at += uint64(n) - frameSize // a salt may lie across the chunks
 	}
 	return torn, nil
+}
+
+// zeros are what is in a segment's room until it is written to.
+var zeros [walkChunk]byte
+
+// hasFrame says whether there is a good frame behind after among the bytes b at
+// the offset at.
+func (l *Log) hasFrame(s *segment, b []byte, at, after uint64, salt []byte) bool {
+	for i := 0; ; i++ {
+		k := bytes.Index(b[i:], salt)
+		if k < 0 {
+			return false
+		}
+		i += k
+		if l.frameAt(s, at+uint64(i)-recordHead, after) {
+			return true
+		}
+	}
 }
 
 // frameAt says whether there is a good frame at off, behind after.

@@ -152,17 +152,7 @@ func newDevnetStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show every shard and validator, and count the supply over all shards",
 		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := devnet.Open(dirOf(cmd))
-			if err != nil {
-				return err
-			}
-			status, err := n.Status(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return show(cmd, status, status.Write)
-		},
+		RunE:  func(cmd *cobra.Command, _ []string) error { return showStatus(cmd, dirOf(cmd)) },
 	}
 }
 

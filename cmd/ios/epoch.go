@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"ios/node/api"
+	"ios/node/devnet"
 )
 
 // writeEpoch shows where a validator's shards are in their epochs, and how the
@@ -20,19 +20,7 @@ func writeEpoch(w io.Writer, st *api.Status) {
 		m := &st.Memberships[i]
 		fmt.Fprintf(w, "  %-10s %d: epoch %d, %s\n", "shard", m.Shard, m.Epoch, progressOf(m))
 	}
-	text := c.Phase
-	if !c.Due.IsZero() {
-		text += ", the next one is prepared " + when(c.Due)
-	} else if c.Leader != "" {
-		text += fmt.Sprintf(", round %d, led by %s", c.Round, c.Leader)
-	}
-	fmt.Fprintf(w, "  %-10s %d: %s; %s\n", "epoch", c.Epoch, text, c.Reason)
-	if len(c.Awaited) > 0 {
-		fmt.Fprintf(w, "  %-10s %s\n", "awaited", strings.Join(c.Awaited, ", "))
-	}
-	for _, p := range c.Table {
-		fmt.Fprintf(w, "  %-10s %s, group %d: %s\n", "beacon", p.Name, p.Group, p.State)
-	}
+	devnet.WriteComing(w, c)
 }
 
 // progressOf is how far a shard's transition is.
@@ -48,11 +36,4 @@ func progressOf(m *api.Membership) string {
 		text += "; " + m.Transition
 	}
 	return text
-}
-
-func when(t time.Time) string {
-	if d := time.Until(t).Round(time.Second); d > 0 {
-		return "in " + d.String()
-	}
-	return "now"
 }

@@ -23,7 +23,7 @@ import (
 // applicant is a validator's home, and the network that it orders something of.
 type applicant struct {
 	home    config.Home
-	keys    *config.Keys
+	keys    *config.Keyring
 	net     *network
 	genesis *chain.Genesis
 }
@@ -39,7 +39,7 @@ func openApplicant(cmd *cobra.Command) (*applicant, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := home.LoadKeys()
+	keys, err := home.LoadKeyring()
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +76,24 @@ func copyGenesis(dir, to string) error {
 // registered asks the registry for the validator.
 func (a *applicant) registered(ctx context.Context) (r api.Registered, err error) {
 	err = a.net.anybody(ctx, func(ctx context.Context, e api.Endpoint) error {
-		r, err = e.Registered(ctx, a.keys.Signing.Public())
+		for _, key := range a.keys.Signing() {
+			if r, err = e.Registered(ctx, key); err != nil || r.Known {
+				break
+			}
+		}
 		return err
 	})
+	return r, err
+}
+
+// member is the validator in the registry, which it has to be in.
+func (a *applicant) member(ctx context.Context) (api.Registered, error) {
+	r, err := a.registered(ctx)
+	switch {
+	case err != nil:
+	case !r.Known:
+		err = &refusal{errors.New("the registry has no validator with the signing key of this home; register it with: ios node join")}
+	}
 	return r, err
 }
 
@@ -97,6 +112,55 @@ func (a *applicant) order(ctx context.Context, op identity.Op) (height uint64, w
 		return err
 	})
 	return height, why, err
+}
+
+// orderTries is how often an order is made anew that something else has overtaken.
+const orderTries = 3
+
+// give has an order recorded, unless what it is for has been reached. Make gets what
+// the registry has of the validator, and the keys that count there.
+func (a *applicant) give(ctx context.Context, reached func(*api.Registered) bool, make func(*api.Registered, *config.Keys) (identity.Op, error)) (*joined, error) {
+	var height uint64
+	var why identity.Reason
+	for try := 0; ; try++ {
+		r, err := a.member(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case height > 0 || reached(&r):
+			return &joined{r, height, from(&r)}, nil
+		case try == orderTries || why != identity.Done && why != identity.ReasonKey && why != identity.ReasonSeq:
+			return nil, &refusal{fmt.Errorf("the order of validator %s is refused: %s", r.Name, refusedOrder(why))}
+		}
+		keys, err := a.keys.Find(r.Key)
+		if err != nil {
+			return nil, err
+		}
+		op, err := make(&r, keys)
+		if err != nil {
+			return nil, err
+		}
+		h, reason, err := a.order(ctx, op)
+		if err != nil {
+			return nil, err
+		}
+		if why = reason; why == identity.Done {
+			height = h
+		}
+	}
+}
+
+// refusedOrder says what is in the way.
+func refusedOrder(why identity.Reason) string {
+	switch why {
+	case identity.ReasonClash:
+		return "another validator has its name, its address or one of its keys"
+	case identity.ReasonGone:
+		return "it has left, and its keys count no more; make a new home with: ios node init"
+	case identity.ReasonKey, identity.ReasonSeq, identity.Done:
+		return "others of its orders come before it; is another command at work for it?"
+	}
+	return string(why)
 }
 
 // from is the epoch in which an order counts at the earliest: the next one's
@@ -202,7 +266,7 @@ func (a *applicant) join(ctx context.Context, stake uint64, payer *sig.Key) (*jo
 		}
 		return &joined{Registered: r, Counts: from(&r)}, nil
 	}
-	op, err := a.keys.Join(a.genesis.ID(), v, payer)
+	op, err := a.keys.Oldest().Join(a.genesis.ID(), v, payer)
 	if err != nil {
 		return nil, &refusal{err}
 	}
@@ -282,34 +346,20 @@ that address's key in the registry, with which somebody can join.`,
 }
 
 func (a *applicant) leave(ctx context.Context, to string, credit bool) (*joined, error) {
-	r, err := a.registered(ctx)
-	switch {
-	case err != nil:
-		return nil, err
-	case !r.Known:
-		return nil, &refusal{errors.New("the registry has no validator with this signing key")}
-	case r.Leaving || r.Gone:
-		return &joined{Registered: r, Counts: from(&r)}, nil
-	case r.Stake > 0 && to == "":
-		return nil, usagef("--to is wanted: the address that gets the stake of %d", r.Stake)
-	}
 	payee := identity.Payee{Credit: credit}
 	if to != "" {
+		var err error
 		if payee.Owner, err = chain.ParseAddress(a.genesis.Prefix(), to); err != nil {
 			return nil, err
 		}
 	}
-	height, why, err := a.order(ctx, a.keys.Leave(a.genesis.ID(), r.ID, r.Orders, payee))
-	if err != nil {
-		return nil, err
-	}
-	if why != identity.Done {
-		return nil, &refusal{fmt.Errorf("the order of validator %s is refused: %s", r.Name, why)}
-	}
-	if r, err = a.registered(ctx); err != nil {
-		return nil, err
-	}
-	return &joined{r, height, from(&r)}, nil
+	left := func(r *api.Registered) bool { return r.Leaving || r.Gone }
+	return a.give(ctx, left, func(r *api.Registered, keys *config.Keys) (identity.Op, error) {
+		if r.Stake > 0 && to == "" {
+			return nil, usagef("--to is wanted: the address that gets the stake of %d", r.Stake)
+		}
+		return keys.Leave(a.genesis.ID(), r.ID, r.Orders, payee), nil
+	})
 }
 
 func (j *joined) writeLeave(w io.Writer, p *chain.Policy) {

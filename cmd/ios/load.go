@@ -73,7 +73,7 @@ becomes one of this network's with the same inputs, outputs and amounts.`,
 	f.BoolVar(&c.Single, "single", false, "one transaction a request, from many clients")
 	f.IntVar(&c.Clients, "clients", 0, "requests at a time per shard (default 48, or 1536 with --single)")
 	f.IntVar(&c.Owners, "owners", 0, "payers per shard (default 1024)")
-	f.DurationVar(&c.Target, "target", 0, "latency that the search for the highest rate aims at (default 400ms)")
+	f.DurationVar(&c.Target, "target", 0, "latency within a shard that the search for the highest rate aims at, twice that across shards (default 400ms)")
 	f.StringVar(&bitcoin, "bitcoin", "", "file with a Bitcoin block to replay")
 	for _, other := range []string{"seconds", "rate", "cross", "shard", "single"} {
 		cmd.MarkFlagsMutuallyExclusive("bitcoin", other)

@@ -52,6 +52,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the network's rules.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenesis(), newDevnet(), newNode(), newWallet(), newFaucet(), newLoad(), newDemo(), newBench(), newSecurity(), newBeacon())
+	root.AddCommand(newGenesis(), newStatus(), newDevnet(), newNode(), newWallet(), newFaucet(), newLoad(), newDemo(), newBench(), newSecurity(), newBeacon())
 	return root
 }

@@ -25,6 +25,7 @@ func TestCommandLine(t *testing.T) {
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exitsWith, "json": fromJSON, "epochs": makeEpochs,
+			"network": makeNetwork, "home": makeHome, "until": until, "kill9": kill9,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ADDRESS", chain.Address{7}.Text(chain.PrefixTest))

@@ -17,7 +17,7 @@ import (
 )
 
 func newNode() *cobra.Command {
-	cmd := group("node", "Run one validator", newNodeInit(), newNodeStart(), newNodeStatus(), newNodeJoin(), newNodeLeave())
+	cmd := group("node", "Run one validator", newNodeInit(), newNodeStart(), newNodeStatus(), newNodeJoin(), newNodeLeave(), newNodeRotate(), newNodeResume())
 	var dir string
 	cmd.PersistentFlags().StringVar(&dir, "dir", "", "the validator's home directory")
 	cmd.PersistentFlags().StringVar(&dir, "home", "", "the same as --dir")
@@ -98,7 +98,7 @@ registry has follows the network's epochs until it is registered and a member; s
 			if err != nil {
 				return err
 			}
-			keys, err := home.LoadKeys()
+			keys, err := home.LoadKeyring()
 			if err != nil {
 				return err
 			}

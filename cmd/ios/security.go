@@ -8,20 +8,38 @@ import (
 	"github.com/spf13/cobra"
 
 	"ios/eds/safety"
+	"ios/node/config"
+	"ios/transepoch/identity"
 )
 
 func newSecurity() *cobra.Command {
 	var p safety.Plan
+	var genesis string
 	cmd := &cobra.Command{
 		Use:   "security",
 		Short: "Compute how likely chance puts too many Byzantine validators into one shard",
 		Long: `Compute how likely chance puts too many Byzantine validators into one shard,
 into the committee of a batch of swaps, or into a group of the random beacon, and
-the sizes that meet a bound. If the plan misses it the exit code is 3.`,
-		Example: `  ios security --validators 1800 --byzantine 0.125 --shards 16 --group-size 64`,
+the sizes that meet a bound. If the plan misses it the exit code is 3.
+
+With --genesis the plan is that of a network's policy; --validators is then how many
+it has now, if that is another number than at its beginning.`,
+		Example: `  ios security --validators 1800 --byzantine 0.125 --shards 16 --group-size 64
+  ios security --genesis net/genesis.toml --validators 40`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !cmd.Flags().Changed("leavers") && p.Shards > 0 {
+			if genesis != "" {
+				g, err := config.LoadGenesis(genesis)
+				if err != nil {
+					return err
+				}
+				if !cmd.Flags().Changed("validators") {
+					p.Validators = len(g.Validators)
+				}
+				p = identity.SafetyPlan(&g.Policy, p.Validators, g.Shards)
+			} else if !cmd.Flags().Changed("byzantine") || !cmd.Flags().Changed("validators") {
+				return usagef(`required flag(s) "validators" and "byzantine" not set, nor "genesis"`)
+			} else if !cmd.Flags().Changed("leavers") && p.Shards > 0 {
 				p.Leavers = (p.Validators/p.Shards + 9) / 10
 			}
 			r, verdict := safety.Assess(p)
@@ -46,8 +64,10 @@ the sizes that meet a bound. If the plan misses it the exit code is 3.`,
 	f.IntVar(&p.Leavers, "leavers", 0, "seats of each shard that change hands in an epoch (default a tenth of the shard)")
 	f.IntVar(&p.GroupSize, "group-size", 0, "least number of servers in a group of the beacon, 0 for one group of all")
 	f.Float64Var(&p.Bound, "bound", 1e-6, "largest probability of failure in an epoch")
-	cmd.MarkFlagRequired("validators")
-	cmd.MarkFlagRequired("byzantine")
+	f.StringVar(&genesis, "genesis", "", "genesis file of a network whose policy is the plan")
+	for _, other := range []string{"byzantine", "shards", "leavers", "group-size", "bound"} {
+		cmd.MarkFlagsMutuallyExclusive("genesis", other)
+	}
 	return cmd
 }
 

@@ -95,6 +95,16 @@ func Assess(p Plan) (Report, error) {
 	return r, nil
 }
 
+// Meets reports whether a plan meets its bound, like [Assess], without saying what
+// would.
+func Meets(p Plan) bool {
+	if p.check() != nil {
+		return false
+	}
+	withheld := Withheld(p.Validators, Byzantine(p.Validators, p.ByzantineShare), Groups(p.Validators, p.GroupSize))
+	return p.epoch(p.parts()...) <= p.Bound && withheld <= p.Bound
+}
+
 func (p *Plan) report() Report {
 	r := Report{Validators: p.Validators, Byzantine: Byzantine(p.Validators, p.ByzantineShare), Bound: p.Bound, Shards: p.Shards}
 	p.shards(&r)

@@ -40,13 +40,28 @@ func (s *Server) epochs(ctx context.Context, req *connect.Request[ledgerpb.Epoch
 }
 
 // Epochs calls f with the records of the epochs from one on, up to the current
-// one. They are not verified here.
+// one. They are not verified here. Who cannot tell the next one at the moment is
+// asked again for it, as often as for anything else.
 func (c *Client) Epochs(ctx context.Context, from uint64, f func(*epochs.Record) error) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
+	var own error // of f
+	_, err := call(ctx, c, func(ctx context.Context) (struct{}, error) {
+		err := c.epochs(ctx, from, func(r *epochs.Record) error {
+			from++
+			own = f(r)
+			return own
+		})
+		if own != nil {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return errors.Join(own, err)
+}
+
+func (c *Client) epochs(ctx context.Context, from uint64, f func(*epochs.Record) error) error {
 	stream, err := c.calls.Epochs(ctx, &ledgerpb.EpochsRequest{From: from})
 	if err != nil {
-		return clientError(c.url, err)
+		return err
 	}
 	defer stream.Close()
 	for next := from; stream.Receive(); next++ {
@@ -58,5 +73,5 @@ func (c *Client) Epochs(ctx context.Context, from uint64, f func(*epochs.Record)
 			return err
 		}
 	}
-	return clientError(c.url, stream.Err())
+	return stream.Err()
 }

@@ -2,8 +2,10 @@ package api
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
+	"ios/chain"
 	"ios/node/epochs"
 )
 
@@ -35,6 +37,20 @@ func TestRecordsOfEpochsAreStreamed(t *testing.T) {
 		t.Error(err)
 	}
 	r.backend.mu.Lock()
+	r.backend.later = []uint64{4, 4} // the next two times
+	r.backend.mu.Unlock()
+	got = nil
+	if err := c.Epochs(t.Context(), 3, take); err != nil || len(got) != 3 || got[2] != 5 {
+		t.Error("a record that takes a moment:", got, err)
+	}
+	r.backend.mu.Lock()
+	r.backend.later = slices.Repeat([]uint64{4}, 100)
+	r.backend.mu.Unlock()
+	if err := c.Epochs(t.Context(), 4, take); !errors.Is(err, chain.ErrNotReady) || len(r.backend.later) == 0 {
+		t.Error("a record that never comes:", err)
+	}
+	r.backend.mu.Lock()
+	r.backend.later = nil
 	r.backend.epochs[1] = &epochs.Record{Number: 7}
 	r.backend.mu.Unlock()
 	if err := c.Epochs(t.Context(), 2, func(*epochs.Record) error { return nil }); err == nil {

@@ -34,6 +34,7 @@ type fake struct {
 	id       chain.ValidatorID
 	chainID  chain.Hash
 	epochs   []*epochs.Record        // from the second on
+	later    []uint64                // epochs that it does not tell the next time
 	more     map[chain.ShardID]*fake // further shards
 }
 
@@ -174,6 +175,10 @@ func (f *fake) ID() chain.ShardID { return f.shard }
 func (f *fake) Epoch(_ context.Context, number uint64) (*epochs.Record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.later) > 0 && f.later[0] == number {
+		f.later = f.later[1:]
+		return nil, chain.Rule(chain.ErrNotReady, "epoch %d", number)
+	}
 	if number-2 < uint64(len(f.epochs)) {
 		return f.epochs[number-2], nil
 	}

@@ -41,7 +41,13 @@ type Registered struct {
 	Seeded  bool              `json:"seeded"` // the next one's members are fixed
 	Payouts []Payout          `json:"payouts,omitempty"`
 	Credit  uint64            `json:"credit,omitempty"` // of the key, known or not, to pay stakes with
+
+	Key      sig.PublicKey `json:"-"` // the signing key that counts now, or will
+	Rotation sig.PublicKey `json:"-"` // what replaces it; zero if nothing does
 }
+
+// Shed reports whether the validator was left out for its absence.
+func (r *Registered) Shed() bool { return !r.Member && !r.Waiting && !r.Leaving && !r.Gone }
 
 // Payout is stake that comes back.
 type Payout struct {
@@ -59,7 +65,7 @@ type Coming struct {
 	Leader  string    `json:"leader,omitempty"`
 	Reason  string    `json:"reason"`
 	Awaited []string  `json:"awaited,omitempty"`
-	Table   []Part    `json:"table,omitempty"` // of whom this validator asks
+	Table   []Part    `json:"table,omitempty"` // of whom this validator asks, or has asked if the epoch is void
 }
 
 // Part is a participant in a run of the beacon.
@@ -111,7 +117,10 @@ func (h *handler) Registered(ctx context.Context, req *ledgerpb.RegisteredReques
 	}
 	m := &ledgerpb.RegisteredResponse{
 		Known: r.Known, Id: uint32(r.ID), Name: r.Name, Stake: r.Stake, Orders: r.Orders, Member: r.Member, Waiting: r.Waiting,
-		Leaving: r.Leaving, Gone: r.Gone, Epoch: r.Epoch, Seeded: r.Seeded, Credit: r.Credit,
+		Leaving: r.Leaving, Gone: r.Gone, Epoch: r.Epoch, Seeded: r.Seeded, Credit: r.Credit, Key: r.Key[:],
+	}
+	if r.Rotation != (sig.PublicKey{}) {
+		m.Rotation = r.Rotation[:]
 	}
 	for _, p := range r.Payouts {
 		m.Payouts = append(m.Payouts, &ledgerpb.Payout{Amount: p.Amount, Due: p.Due})
@@ -163,6 +172,8 @@ func (c *Client) Registered(ctx context.Context, key sig.PublicKey) (Registered,
 		Known: m.Known, ID: chain.ValidatorID(m.Id), Name: clip(m.Name), Stake: m.Stake, Orders: m.Orders, Member: m.Member, Waiting: m.Waiting,
 		Leaving: m.Leaving, Gone: m.Gone, Epoch: m.Epoch, Seeded: m.Seeded, Credit: m.Credit,
 	}
+	copy(r.Key[:], m.Key)
+	copy(r.Rotation[:], m.Rotation)
 	for _, p := range m.Payouts {
 		r.Payouts = append(r.Payouts, Payout{Amount: p.Amount, Due: p.Due})
 	}

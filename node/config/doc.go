@@ -5,6 +5,8 @@
 //
 //	node.toml       the configuration, to be edited (type Node)
 //	keys.toml       secret keys, mode 0600 (type Keys)
+//	keys-N.toml     those that replace them, the newest with the highest number,
+//	                until they alone count (type Keyring)
 //	validator.toml  the public keys, for the genesis
 //	data/           the store, mode 0700, held by one process at a time
 //	node.log        what the process printed, when it runs detached

@@ -29,6 +29,15 @@ func LoadGenesis(path string) (*chain.Genesis, error) {
 	return g, nil
 }
 
+// SaveValidator writes a validator's public file into its home.
+func (h Home) SaveValidator(v *chain.Validator) error {
+	text, err := v.TOML()
+	if err != nil {
+		return err
+	}
+	return WriteFile(h.ValidatorFile(), text, 0o644)
+}
+
 // LoadValidator reads a validator's public file.
 func LoadValidator(path string) (*chain.Validator, error) {
 	text, err := readFile(path, maxFile)

@@ -35,14 +35,10 @@ func Init(h Home, n *Node, address, api string) (*chain.Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := v.TOML()
-	if err != nil {
-		return nil, err
-	}
 	if err := h.SaveKeys(keys); err != nil {
 		return nil, err
 	}
-	if err := WriteFile(h.ValidatorFile(), text, 0o644); err != nil {
+	if err := h.SaveValidator(v); err != nil {
 		return nil, err
 	}
 	return v, h.Save(n)

@@ -68,8 +68,9 @@ func NewKeys() (*Keys, error) {
 func (k *Keys) String() string { return "validator keys" }
 
 // LoadKeys reads the keys of a home. A file that others may read is refused.
-func (h Home) LoadKeys() (*Keys, error) {
-	path := h.KeysFile()
+func (h Home) LoadKeys() (*Keys, error) { return h.loadKeys(h.KeysFile()) }
+
+func (h Home) loadKeys(path string) (*Keys, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the validator in %s has no keys: %w; make them with: ios node init --dir %s", h, err, h)
@@ -148,6 +149,10 @@ func (h Home) SaveKeys(k *Keys) error {
 	if err := h.make(); err != nil {
 		return err
 	}
+	return h.saveKeys(h.KeysFile(), k)
+}
+
+func (h Home) saveKeys(path string, k *Keys) error {
 	text, err := encode(keysText{
 		Identity: hex.EncodeToString(k.Identity),
 		Signing:  hex.EncodeToString(k.Signing.Seed()),
@@ -159,31 +164,21 @@ func (h Home) SaveKeys(k *Keys) error {
 		return err
 	}
 	defer clear(text)
-	return CreateFile(h.KeysFile(), text, 0o600)
+	return CreateFile(path, text, 0o600)
 }
 
 // Validator is the public side of the keys, with the proofs of possession, for
 // the genesis. Address is where other validators reach it, api the base URL for
 // clients.
 func (k *Keys) Validator(name, address, api string) (*chain.Validator, error) {
-	v := &chain.Validator{Name: name, Address: address, API: api, Signing: k.Signing.Public(), VRF: k.VRF.Public()}
-	identity, err := onetnet.PublicIdentity(k.Identity)
+	v, err := k.public()
 	if err != nil {
 		return nil, err
 	}
-	copy(v.Identity[:], identity)
-	var scheme cosi.BLS
-	if v.Cosi, err = scheme.Public(k.Cosi); err != nil {
+	v.Name, v.Address, v.API = name, address, api
+	if v.Possession, err = (cosi.BLS{}).Prove(k.Cosi); err != nil {
 		return nil, err
 	}
-	if v.Possession, err = scheme.Prove(k.Cosi); err != nil {
-		return nil, err
-	}
-	public, err := k.PVSS.Public()
-	if err != nil {
-		return nil, err
-	}
-	v.PVSS = public
 	if v.VRFProof, err = k.VRF.ProvePossession(v.ProofContext()); err != nil {
 		return nil, err
 	}
@@ -193,4 +188,20 @@ func (k *Keys) Validator(name, address, api string) (*chain.Validator, error) {
 	}
 	v.PVSSProof = proof
 	return v, nil
+}
+
+// public has the public keys.
+func (k *Keys) public() (*chain.Validator, error) {
+	v := &chain.Validator{Signing: k.Signing.Public(), VRF: k.VRF.Public()}
+	identity, err := onetnet.PublicIdentity(k.Identity)
+	if err != nil {
+		return nil, err
+	}
+	copy(v.Identity[:], identity)
+	if v.Cosi, err = (cosi.BLS{}).Public(k.Cosi); err != nil {
+		return nil, err
+	}
+	shares, err := k.PVSS.Public()
+	v.PVSS = shares
+	return v, err
 }

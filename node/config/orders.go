@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -15,24 +14,20 @@ import (
 
 // Owns checks that the keys are those of a registration.
 func (k *Keys) Owns(v *chain.Validator) error {
-	transport, err := onetnet.PublicIdentity(k.Identity)
+	own, err := k.public()
 	if err != nil {
 		return err
 	}
-	votes, err := cosi.BLS{}.Public(k.Cosi)
-	if err != nil {
-		return err
-	}
-	shares, err := k.PVSS.Public()
-	if err != nil {
-		return err
-	}
+	return owns(own, v)
+}
+
+func owns(own, v *chain.Validator) error {
 	for _, c := range []struct {
 		name string
 		same bool
 	}{
-		{"identity", bytes.Equal(transport, v.Identity[:])}, {"signing", k.Signing.Public() == v.Signing}, {"cosi", votes == v.Cosi},
-		{"vrf", k.VRF.Public() == v.VRF}, {"pvss", shares == v.PVSS},
+		{"identity", own.Identity == v.Identity}, {"signing", own.Signing == v.Signing}, {"cosi", own.Cosi == v.Cosi},
+		{"vrf", own.VRF == v.VRF}, {"pvss", own.PVSS == v.PVSS},
 	} {
 		if !c.same {
 			return fmt.Errorf("the %s key is not that of validator %q; put its own keys.toml in place", c.name, v.Name)
@@ -58,15 +53,38 @@ func (k *Keys) Join(chainID chain.Hash, v *chain.Validator, payer *sig.Key) (*id
 		op.Payer = payer.Public()
 	}
 	msg := op.SignedBytes(chainID)
-	var err error
-	if op.Proofs.Signing = k.Signing.Sign(msg); payer != nil {
+	if payer != nil {
 		op.Payment = payer.Sign(msg)
 	}
-	if op.Proofs.Identity, err = onetnet.SignIdentity(k.Identity, msg); err != nil {
+	var err error
+	op.Proofs, err = k.prove(msg)
+	return op, err
+}
+
+// prove signs a registration with those of its keys that sign.
+func (k *Keys) prove(msg []byte) (p identity.KeyProofs, err error) {
+	p.Signing = k.Signing.Sign(msg)
+	if p.Identity, err = onetnet.SignIdentity(k.Identity, msg); err != nil {
+		return p, err
+	}
+	p.Cosi, err = cosi.BLS{}.Sign(k.Cosi, msg)
+	return p, err
+}
+
+// Rotate is the op by which a registered validator replaces its keys with others, and
+// says where it is reached. Given is how many orders it has given before.
+func (k *Keys) Rotate(chainID chain.Hash, id chain.ValidatorID, given uint64, next *Keys, v *chain.Validator) (*identity.Rotate, error) {
+	if err := next.Owns(v); err != nil {
 		return nil, err
 	}
-	op.Proofs.Cosi, err = cosi.BLS{}.Sign(k.Cosi, msg)
-	return op, err
+	op := &identity.Rotate{Order: identity.Order{ID: id, Key: k.Signing.Public(), Seq: given + 1}, Validator: *v}
+	op.Validator.Stake = 0
+	var err error
+	if op.Proofs, err = next.prove(op.SignedBytes(chainID)); err != nil {
+		return nil, err
+	}
+	identity.SignOrder(op, chainID, k.Signing)
+	return op, nil
 }
 
 // Leave is the op by which a registered validator leaves. Given is how many orders

@@ -46,7 +46,7 @@ func registry(t *testing.T) (*identity.State, *chain.Genesis, []*Keys, *chain.Va
 func apply(t *testing.T, s *identity.State, g *chain.Genesis, op identity.Op) identity.Reason {
 	t.Helper()
 	b := &chain.Body{Chain: g.ID(), Shard: chain.IdentityShard, Epoch: 1, Payload: (&identity.Payload{Ops: []identity.Op{op}}).AppendTo(nil)}
-	if _, err := s.Checker().Check(b, 0); err != nil {
+	if _, err := s.Checker().Check(b); err != nil {
 		t.Fatal(err)
 	}
 	h := chain.Header{Chain: g.ID(), Shard: chain.IdentityShard, Epoch: 1, Height: s.Height() + 1}

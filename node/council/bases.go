@@ -10,8 +10,9 @@ import (
 // bases is what we know of the shards' chains, and have to show.
 type bases struct {
 	known map[chain.ShardID]*shardBase
-	since time.Time // when the coming epoch began to be prepared, zero before
-	alive bool      // our sign of life was put up
+	seen  map[chain.ShardID]chain.Term // the newest that others put up in this epoch
+	since time.Time                    // when the coming epoch began to be prepared, zero before
+	alive bool                         // our sign of life was put up
 }
 
 // shardBase is the newest final block of a shard that we were told of.
@@ -23,7 +24,7 @@ type shardBase struct {
 }
 
 func (s *bases) turn() {
-	s.since, s.alive = time.Time{}, false
+	s.since, s.alive, s.seen = time.Time{}, false, make(map[chain.ShardID]chain.Term)
 	for _, k := range s.known {
 		k.shown = chain.Term{}
 	}
@@ -63,6 +64,31 @@ func (s *bases) behind(shard chain.ShardID, base identity.Point) bool {
 		return false
 	}
 	return base.Term.Compare(k.base.Header.Term()) < 0 || base.Height < k.floor
+}
+
+// see takes note of the shards' blocks in a body that was checked.
+func (s *bases) see(p *identity.Payload) {
+	for _, op := range p.Ops {
+		if b, ok := op.(*identity.Base); ok && s.seen[b.Header.Shard].Compare(b.Header.Term()) < 0 {
+			s.seen[b.Header.Shard] = b.Header.Term()
+		}
+	}
+}
+
+// unshown reports whether some shard is in a later term than the chain knows, so
+// that a seed might leave it behind.
+func (c *Core) unshown() bool {
+	for j := range chain.ShardID(c.cfg.Genesis.Shards) {
+		recorded, ok := c.state.Base(j)
+		newest := c.bases.seen[j]
+		if k := c.bases.known[j]; k != nil && newest.Compare(k.base.Header.Term()) < 0 {
+			newest = k.base.Header.Term()
+		}
+		if ok && recorded.Term.Compare(newest) < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // maxStagger bounds how many members are waited for.

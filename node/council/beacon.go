@@ -1,6 +1,7 @@
 package council
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -88,7 +89,12 @@ func (c *Core) turn() {
 
 // open makes the machines of the beacon. They answer others from the start on.
 func (c *Core) open(epoch uint64) error {
-	book, keys := c.state.Book(), &c.cfg.Keys
+	book := c.state.Book()
+	public, _ := book.Signing(c.cfg.Self)
+	keys, ok := c.cfg.Keys(public)
+	if !ok {
+		return errors.New("the keys that count in this epoch are not here; put them into the home, or have them replaced with: ios node rotate")
+	}
 	b := &beacon{epoch: epoch, cfg: book.Beacon(), heard: make(map[chain.ValidatorID]bool), last: make(map[chain.ValidatorID]time.Time), stated: make(map[uint16][]chain.ValidatorID)}
 	lottery := eds.LotteryConfig{
 		ChainID: b.cfg.ChainID, Epoch: epoch, Previous: b.cfg.Previous, Self: c.cfg.Self, Secret: keys.VRF,
@@ -105,7 +111,7 @@ func (c *Core) open(epoch uint64) error {
 	if c.log.epoch == epoch {
 		records = c.log.records
 	}
-	own := drp.Keys{Self: c.cfg.Self, Secret: keys.PVSS, Signing: keys.Signing, Random: keys.Random}
+	own := drp.Keys{Self: c.cfg.Self, Secret: keys.PVSS, Signing: keys.Voice.Key, Random: c.cfg.Random}
 	if b.server, err = drp.NewServer(b.cfg, own, slices.Values(records)); err != nil {
 		return err
 	}
@@ -192,7 +198,7 @@ func (c *Core) sow() {
 	if p == nil || p.View+1 != b.led || b.sown == b.led {
 		return
 	}
-	if patience := b.ledAt.Add(c.cfg.roundTime() / 4); !c.gathered() && c.now.Before(patience) {
+	if patience := b.ledAt.Add(c.cfg.patience()); !c.gathered() && c.now.Before(patience) {
 		c.wake(patience)
 		return
 	}

@@ -19,8 +19,8 @@ func (w *world) payment(shard chain.ShardID, nonce uint32, to chain.Address) *ch
 	}
 	t := &chain.Tx{
 		Expiry:  w.epoch() + 2,
-		Inputs:  []chain.Input{{OutPoint: chain.OutPoint{Tx: chain.Hash{1}, Index: nonce}, Owner: ownerOf(key), Amount: 2 + p.MinFee}},
-		Outputs: []chain.Output{{Owner: to, Amount: 2, Stake: true}},
+		Inputs:  []chain.Input{{OutPoint: chain.OutPoint{Tx: chain.Hash{1}, Index: nonce}, Owner: ownerOf(key), Amount: 1 + p.MinFee}},
+		Outputs: []chain.Output{{Owner: to, Amount: 1, Stake: true}},
 	}
 	p.Seal(t)
 	t.Witnesses = []chain.Witness{{PublicKey: key.Public(), Signature: key.Sign(chain.SignedBytes(t.ID))}}
@@ -67,7 +67,7 @@ func TestAShardsBundlesComeToTheRegistry(t *testing.T) {
 	to := chain.Address{9}
 	for i := range uint32(4) {
 		w.carry(w.payment(chain.ShardID(i%2), i, to))
-		w.credited(to, uint64(2*i)+2)
+		w.credited(to, uint64(i)+1)
 	}
 	if n := w.ops[identity.KindCarried]; n != 4 {
 		t.Errorf("4 bundles were put up %d times", n)
@@ -80,7 +80,7 @@ func TestAShardsBundlesComeToTheRegistry(t *testing.T) {
 		}
 	}
 	w.carry(b)
-	w.credited(to, 10)
+	w.credited(to, 5)
 	if n := w.ops[identity.KindCarried]; n != 5 {
 		t.Errorf("5 bundles were put up %d times", n)
 	}
@@ -119,5 +119,5 @@ func TestABundleOutlivesTheEpoch(t *testing.T) {
 	w.eventually("another try", func() bool {
 		return len(c.cargo.loads) == 0 || c.cargo.loads[0].tries > before
 	}, time.Minute)
-	w.credited(to, 2)
+	w.credited(to, 1)
 }

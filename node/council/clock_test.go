@@ -152,3 +152,37 @@ func TestThePhasesAreTold(t *testing.T) {
 		t.Errorf("due at %v", s.Due)
 	}
 }
+
+// A leader that does not wait for the shards' blocks, which are on their way,
+// leaves no shard behind: members hold its seed back for as long as an honest one
+// would have waited.
+func TestALeaderThatDoesNotWaitForTheShards(t *testing.T) {
+	t.Parallel()
+	for seed := uint64(1); seed <= 3; seed++ {
+		w := newWorld(t, plan{validators: 8, seed: seed, faults: calm, shards: 2})
+		for _, id := range w.ids {
+			w.net.FilterOut(id, func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+				if carries(msg, identity.KindBase) {
+					w.net.After(150*time.Millisecond, func() { w.net.Inject(id, to, msg) })
+					return nil
+				}
+				return sim.Pass(to, msg)
+			})
+		}
+		hasty := func() bool {
+			for _, id := range w.ids {
+				if c := w.core(id); c.beacon != nil {
+					c.beacon.ledAt = time.Time{}
+				}
+			}
+			return w.reached(6)()
+		}
+		w.eventually("epoch 6", hasty, 2*time.Minute)
+		w.drawn()
+		for _, e := range w.records[1:] { // before the first no shard has made a block
+			if n := len(e.Epoch.Stalled.List()); n > 0 {
+				t.Errorf("seed %d: %d shards are stalled in epoch %d", seed, n, e.Epoch.Number)
+			}
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Core struct {
 	log    beaconLog
 
 	started  bool
+	halted   bool
 	prepared uint64       // the epoch that beacon is for, or would be
 	turned   []chain.Term // that ended
 
@@ -34,6 +35,8 @@ type Core struct {
 	gate   gate
 	outbox outbox
 	issue  string
+	// warnings are the registry's, as of the last final block.
+	warnings []string
 
 	stirred bool // a part said something that calls for another look
 	changed bool // the status may have
@@ -59,8 +62,9 @@ func New(cfg Config, state *identity.State, saved []byte, records iter.Seq[sm.Pe
 		return nil, fmt.Errorf("council: reading what a snapshot saved: %w", err)
 	}
 	c.bft, err = byzcoin.RestoreChain(byzcoin.ChainConfig{
+		Anchors: cfg.Anchors,
 		ChainID: cfg.Genesis.ID(), Shard: chain.IdentityShard, Self: cfg.Self, Committees: committees{state},
-		Key: cfg.Keys.Signing, Cosign: cfg.Keys.Cosign, Policy: cfg.Policy, App: ledger{c}, Sources: cfg.Sources,
+		Voice: cfg.voice, Policy: cfg.Policy, App: ledger{c}, Sources: cfg.Sources,
 	}, agreement, c.restored(records))
 	if err != nil {
 		return nil, fmt.Errorf("council: restoring the agreement: %w", err)
@@ -88,12 +92,19 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 		c.now = now
 	}
 	c.out, c.wakeAt = nil, time.Time{}
+	if c.halted {
+		c.refuse(ev)
+		return c.out
+	}
 	if _, ok := ev.(sm.Receive); !ok {
 		c.changed = true
 	}
 	c.event(ev)
 	c.changed = c.changed || c.stirred
 	c.drive()
+	if err := c.Err(); err != nil {
+		return c.halt(err)
+	}
 	c.tell()
 	c.setTimer()
 	return c.out
@@ -156,7 +167,7 @@ func (c *Core) start() {
 	if c.log.epoch == c.coming() {
 		c.gate.own = c.log.endorsed
 	}
-	c.started = true
+	c.started, c.warnings = true, c.state.Warnings()
 	c.stepAgreement(byzcoin.Start{})
 }
 

@@ -21,12 +21,15 @@
 //
 // The check of a body is the same for all members. But a member holds its ack of a
 // seed back until it backs the author as a leader, or has backed it, in the
-// choice's view or a later one. What some ack and some hold back could stop the
-// chain, so nobody holds back for ever: not when f+1 members stand for the seed
-// ([Endorsed]), since one of them is honest; not when any seed is final, since the
-// others then have no effect; and not when the lottery has begun another view, in
-// which case those that it drew have failed. The output is as good whoever put the
-// seed up; the lottery is to keep somebody from doing so every time.
+// choice's view, which is the lottery's or the one before. What some ack and some
+// hold back could stop the chain, so nobody holds back for ever: not when f+1
+// members stand for the seed ([Endorsed]), since one of them is honest; not when
+// any seed is final, since the others then have no effect; and not when the lottery
+// has begun another view, in which case those that it drew have failed. Besides, no
+// seed is acked for a while in which blocks of shards are on the way that it would
+// leave behind: as long as an honest leader would wait for them. The output is as
+// good whoever put the seed up; the lottery is to keep somebody from doing so every
+// time.
 //
 // # When nobody leads
 //
@@ -44,12 +47,16 @@
 //
 // # The owner
 //
-// It stores the records in one log, runs every [Check] on another goroutine and
-// answers byzcoin.Serve and byzcoin.ReadBody from the log, as for a shard. It tells
-// [ShardAt] of the shards that it takes part in, and [Submit]s what clients want
-// recorded. It gets [Decided], [NewEpoch], [Answer], [Status] and [Misbehaviour],
-// and what the agreement delivers about itself. A snapshot is what State.AppendTo
-// gives together with what [Core.Snapshot] does.
+// It stores the records in one log, runs every [Check] on another goroutine, one
+// after the other and authors in turn, and answers byzcoin.Serve and
+// byzcoin.ReadBody from the log, as for a shard. It tells [ShardAt] of the shards
+// that it takes part in, and [Submit]s what clients want recorded. It gets
+// [Decided], [NewEpoch], [Answer], [Status] and [Misbehaviour], and what the
+// agreement delivers about itself. A snapshot is what State.AppendTo gives together
+// with what [Core.Snapshot] does.
+//
+// A registry that cannot enter an epoch that was recorded, which should not happen,
+// halts the machine: [Core.Err].
 //
 // # Restart
 //

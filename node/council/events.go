@@ -75,6 +75,7 @@ const (
 	Dealing                 // the leader gathers dealings
 	Signing                 // a choice waits to be final
 	Collecting              // shares of the choice are collected
+	Halted                  // the registry cannot go on: nothing is done any more
 )
 
 // String names the phase.
@@ -90,6 +91,8 @@ func (p Phase) String() string {
 		return "signing off"
 	case Collecting:
 		return "collecting"
+	case Halted:
+		return "halted"
 	}
 	return "unknown"
 }

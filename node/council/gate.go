@@ -35,10 +35,8 @@ type heldSeed struct {
 	view  uint64    // of the choice
 	since uint64    // the lottery's view when it came, plus 1; 0 before the first
 	until time.Time // if we have no lottery
+	shown time.Time // until when shards' blocks may become final before it
 }
-
-// maxLookBack is how many rounds a leader is remembered.
-const maxLookBack = 64
 
 // checked consumes what a Check came to.
 func (c *Core) checked(ev *Checked) {
@@ -65,11 +63,12 @@ func (c *Core) sift(ev *Checked) bool {
 	if ev.result.Err != nil || !ok {
 		return true
 	}
+	c.bases.see(p)
 	s := seedOf(p)
 	if s == nil {
 		return true
 	}
-	h := &heldSeed{done: *ev, ref: ev.body.Ref(), until: c.now.Add(8 * c.cfg.roundTime())}
+	h := &heldSeed{done: *ev, ref: ev.body.Ref(), until: c.now.Add(8 * c.cfg.roundTime()), shown: c.now.Add(c.cfg.patience())}
 	if choice, err := drp.DecodeChoice(s.Choice); err == nil {
 		h.view = choice.View
 	}
@@ -109,7 +108,7 @@ func (c *Core) release() bool {
 		later := g.later
 		g.later = nil
 		for _, b := range later {
-			c.checkBody(b, b.Author)
+			c.checkBody(b)
 		}
 	}
 	if endorsed {
@@ -137,10 +136,16 @@ func (c *Core) letPass() bool {
 	return len(list) > 0
 }
 
-// wanted reports whether a seed is not held back any more: by our own judgement,
-// because an honest member stands for it, or because leaders had a view's time for
-// a better one.
+// wanted reports whether a seed is not held back any more: no shard's block is on
+// the way that it would leave out, or that took too long, and it is wanted by our
+// own judgement, because an honest member stands for it, or because leaders had a
+// view's time for a better one.
 func (c *Core) wanted(h *heldSeed) bool {
+	if c.now.Before(h.shown) && c.unshown() {
+		c.wake(h.shown)
+		c.gate.dirty = true // look again then
+		return false
+	}
 	if c.backed(h.ref.Author, h.view) {
 		return true
 	}
@@ -160,17 +165,15 @@ func (c *Core) wanted(h *heldSeed) bool {
 	return c.beacon.round.View >= h.since
 }
 
-// backed reports whether we back a leader, or have, in the view or a later one.
+// backed reports whether we back a leader, or have, in the view. What leaders put
+// up is of the view that they lead, and soon: groups of a view that is long over
+// may be those that suit somebody.
 func (c *Core) backed(who chain.ValidatorID, view uint64) bool {
 	b := c.beacon
-	if b == nil || !b.begun {
+	if b == nil || !b.begun || view > b.round.View || view+1 < b.round.View {
 		return false
 	}
-	from := view * eds.Ranks
-	if r := b.round.Round; r >= maxLookBack {
-		from = max(from, r-maxLookBack+1)
-	}
-	for r := from; r <= b.round.Round; r++ {
+	for r := view * eds.Ranks; r < (view+1)*eds.Ranks && r <= b.round.Round; r++ {
 		if id, ok := b.lottery.Backed(r); ok && id == who {
 			return true
 		}

@@ -29,6 +29,9 @@ func (w *world) check() error {
 }
 
 func (w *world) delivered(id sm.NodeID, v any) {
+	if s, ok := v.(byzcoin.Status); ok {
+		w.agreed[id] = s
+	}
 	if w.hostile[id] {
 		return
 	}

@@ -257,6 +257,16 @@ func TestNothingIsHeldBackForEver(t *testing.T) {
 	if c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}, view: 1}) {
 		t.Error("one of a view to come is not held back")
 	}
+	round := c.beacon.round
+	c.beacon.round.Round, c.beacon.round.View = round.Round+eds.Ranks, round.View+1
+	if !c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}}) || c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}, view: 1}) {
+		t.Error("the leader of the view before is held back, or may take another view's choice")
+	}
+	c.beacon.round.Round, c.beacon.round.View = round.Round+2*eds.Ranks, round.View+2
+	if c.wanted(&heldSeed{ref: chain.BodyRef{Author: leader}}) {
+		t.Error("one of a view that is long over is not held back")
+	}
+	c.beacon.round = round
 	h := seed(0)
 	if c.wanted(h) {
 		t.Error("it is not held back")

@@ -30,7 +30,7 @@ func (l ledger) Finalize(b *chain.Block) {
 	if raw, ok := r.SignOff(b); ok {
 		l.sign = raw
 	}
-	if r.Epoch == nil {
+	if r.Epoch == nil || l.state.Err() != nil {
 		return
 	}
 	l.sign, l.began = nil, time.Time{}
@@ -39,7 +39,14 @@ func (l ledger) Finalize(b *chain.Block) {
 	}
 }
 
-func (l ledger) Next() chain.Term { return l.state.Next() }
+// Next is the term of the next block. An epoch that the registry cannot enter has
+// no committee, so that nothing more is voted on.
+func (l ledger) Next() chain.Term {
+	if l.state.Err() != nil {
+		return chain.Term{Epoch: l.coming()}
+	}
+	return l.state.Next()
+}
 
 // committees are those of the identity chain, as its state knows them.
 type committees struct{ state *identity.State }
@@ -55,6 +62,7 @@ func (c *Core) finalized(v *byzcoin.Final) {
 	c.final = c.final[1:]
 	c.persistFinal(&f)
 	c.landed(v, f.report)
+	c.warnings = c.state.Warnings()
 	c.deliver(Decided{v.Block, v.Bodies, f.report, v.Synced})
 	if f.report.Epoch == nil {
 		return

@@ -244,29 +244,65 @@ func TestOutcomesAreStored(t *testing.T) {
 	}
 }
 
-// A validator changes all its keys. Before it is started with the new ones, it
-// follows without a voice; then it takes part again, whatever its log is from.
-func TestKeysAreRotated(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, plan{validators: 5, seed: 8, faults: calm, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
-	old, fresh := w.keys[2], newSecrets(77)
-	op := &identity.Rotate{Order: identity.Order{ID: 2, Seq: 1}, Validator: fresh.validator(2)}
+// rotation is a validator's first order, by which it changes all its keys.
+func rotation(w *world, id sm.NodeID, old, fresh *secrets) *identity.Rotate {
+	op := &identity.Rotate{Order: identity.Order{ID: id, Seq: 1}, Validator: fresh.validator(int(id))}
 	op.Key = old.signing.Public()
 	msg := op.SignedBytes(w.genesis.ID())
 	op.Proofs = identity.KeyProofs{Signing: fresh.signing.Sign(msg), Identity: fresh.identity.Sign(msg), Cosi: must(scheme.Sign(fresh.cosi, msg))}
 	identity.SignOrder(op, w.genesis.ID(), old.signing)
-	w.submit(0, "rotate", op)
+	return op
+}
+
+// A validator changes all its keys. While it does not have the new ones, it
+// follows without a voice; then it takes part again, whatever its log is from, and
+// whether it was started again or not. Who has both takes part all the time.
+func TestKeysAreRotated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{validators: 5, seed: 8, faults: calm, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
+	old, fresh := w.keys[2], newSecrets(77)
+	w.submit(0, "rotate", rotation(w, 2, old, fresh))
 	w.done("rotate", identity.Done)
-	w.keys[2] = fresh // for the shards' blocks; the validator runs with the old ones
+	w.held[2] = []*secrets{old}
+	w.keys[2] = fresh // for the shards' blocks
 	w.toEpoch(3, time.Minute)
 	if c := w.core(2); c.bft.Seat() >= 0 || c.beacon != nil {
 		t.Error("it takes part with keys that it does not have")
 	}
+	w.held[2] = []*secrets{old, fresh}
+	w.toEpoch(4, time.Minute)
+	if w.core(2).bft.Seat() < 0 || w.core(2).beacon == nil {
+		t.Error("it does not take its new keys up:", w.core(2).why)
+	}
 	w.net.Crash(2)
+	w.held[2] = []*secrets{fresh}
 	w.net.Restart(2)
 	w.toEpoch(5, time.Minute)
 	w.drawn()
 	if s, _ := w.core(0).state.Validator(2); w.core(2).bft.Seat() < 0 || s.Missed > 0 {
 		t.Errorf("it does not take part: %+v", s)
+	}
+}
+
+// A validator that has its old and its new keys takes part in every epoch, also if it
+// crashes in between.
+func TestKeysAreRotatedWithoutAGap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, plan{validators: 4, seed: 9, faults: calm, policy: func(p *chain.Policy) { p.AbsentEpochs = 50 }})
+	old, fresh := w.keys[2], newSecrets(77)
+	w.held[2] = []*secrets{old, fresh}
+	w.submit(0, "rotate", rotation(w, 2, old, fresh))
+	w.done("rotate", identity.Done)
+	w.keys[2] = fresh
+	for e := uint64(2); e <= 4; e++ {
+		w.toEpoch(e, time.Minute)
+		if s, _ := w.core(0).state.Validator(2); w.core(2).bft.Seat() < 0 || w.core(2).beacon == nil || s.Missed > 0 {
+			t.Errorf("epoch %d: it does not take part: %+v, %s", e, s, w.core(2).why)
+		}
+		w.net.Crash(2)
+		w.net.Restart(2)
+	}
+	if s, _ := w.core(0).state.Validator(2); s.Validator.Signing != fresh.signing.Public() {
+		t.Error("the new keys do not count")
 	}
 }

@@ -32,12 +32,8 @@ type beaconLog struct {
 // maxBeaconLog bounds the records of one epoch: one a view, and views get longer.
 const maxBeaconLog = 1 << 16
 
-// persistBeacon stores a record of the beacon. The choice that is decided is not
-// stored again: the chain has it.
+// persistBeacon stores a record of the beacon.
 func (c *Core) persistBeacon(p sm.Persist) {
-	if p.Kind == drp.RecordDecided {
-		return
-	}
 	c.log.add(c.beacon.epoch, p)
 	raw := append(be.AppendUint64(nil, c.beacon.epoch), p.Kind)
 	c.emit(sm.Persist{Kind: RecordBeacon, Data: append(raw, p.Data...)})

@@ -131,7 +131,7 @@ func (r *realm) order(ops ...identity.Op) *identity.Report {
 func (r *realm) carry(b *chain.Bundle) {
 	op := &identity.Carried{Raw: b.AppendTo(nil)}
 	body := &chain.Body{Payload: (&identity.Payload{Ops: []identity.Op{op}}).AppendTo(nil)}
-	if _, err := r.registry.Checker().Check(body, 0); err == nil {
+	if _, err := r.registry.Checker().Check(body); err == nil {
 		r.order(op)
 	}
 }

@@ -31,10 +31,22 @@ func (s *Status) equal(o *Status) bool {
 func (c *Core) Status() Status { return c.status() }
 
 func (c *Core) status() Status {
+	s := c.doing()
+	for _, w := range c.warnings {
+		s.Reason += "; " + w
+	}
+	return s
+}
+
+// doing is the status but for warnings.
+func (c *Core) doing() Status {
 	s := Status{Epoch: c.coming() - 1}
 	b := c.beacon
 	_, seeded := c.state.Seeded()
 	switch {
+	case c.halted:
+		s.Phase, s.Reason = Halted, c.Err().Error()
+		return s
 	case c.cfg.Genesis.Policy.EpochLength == 0:
 		s.Reason = "the policy knows one epoch only"
 		return s

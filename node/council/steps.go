@@ -41,7 +41,7 @@ func (c *Core) stepAgreement(ev sm.Event) {
 		case sm.Deliver:
 			c.agreed(e)
 		case byzcoin.Check:
-			c.checkBody(e.Body, e.From)
+			c.checkBody(e.Body)
 		default:
 			c.pass(e, protoAgreement, timersAgreement)
 		}

@@ -70,6 +70,7 @@ type plan struct {
 	faults     sim.Faults
 	policy     func(*chain.Policy)
 	still      bool // shards make no blocks
+	schemes    map[sm.NodeID]cosi.Scheme
 }
 
 // world is an identity chain in the simulator, with everything that must hold.
@@ -79,10 +80,12 @@ type world struct {
 	net     *sim.Network
 	genesis *chain.Genesis
 	keys    []*secrets
+	held    map[sm.NodeID][]*secrets // of those who have more or others than that
 	ids     []sm.NodeID
 	lives   map[sm.NodeID]int
 	hostile map[sm.NodeID]bool
 	mine    map[sm.NodeID][]memory
+	schemes map[sm.NodeID]cosi.Scheme // of those that have one of their own
 
 	blocks   map[uint64]chain.Hash
 	top      uint64
@@ -94,6 +97,7 @@ type world struct {
 	hashes   map[uint64]chain.Hash // of records, by epoch
 	outputs  map[uint64]chain.Hash // by epoch, of whoever collected
 	status   map[sm.NodeID]Status
+	agreed   map[sm.NodeID]byzcoin.Status
 	answers  map[any]Answer
 	accused  []Misbehaviour
 	faulty   []byzcoin.Misbehaviour
@@ -115,13 +119,13 @@ type memory struct {
 func newWorld(t testing.TB, p plan) *world {
 	t.Helper()
 	w := &world{
-		t: t, plan: p, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID][]memory{},
+		t: t, plan: p, held: map[sm.NodeID][]*secrets{}, lives: map[sm.NodeID]int{}, hostile: map[sm.NodeID]bool{}, mine: map[sm.NodeID][]memory{},
 		blocks: map[uint64]chain.Hash{}, bodies: map[chain.Hash]*chain.Body{}, hashes: map[uint64]chain.Hash{},
-		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{}, checks: map[sm.NodeID]map[chain.Hash]int{},
+		outputs: map[uint64]chain.Hash{}, status: map[sm.NodeID]Status{}, agreed: map[sm.NodeID]byzcoin.Status{}, answers: map[any]Answer{}, ops: map[identity.Kind]int{}, checks: map[sm.NodeID]map[chain.Hash]int{},
 	}
 	shards := max(p.shards, 1)
 	w.heights = make([]uint64, shards)
-	g := &chain.Genesis{Name: "test", TestNetwork: true, Shards: shards, Seed: chain.Hash{9}, Policy: chain.DefaultPolicy(), Allocations: []chain.Output{{Amount: 1000}}}
+	g := &chain.Genesis{Name: "test", TestNetwork: true, Shards: shards, Seed: chain.Hash{9}, Policy: chain.DefaultPolicy(), Allocations: []chain.Output{{Amount: 5}}}
 	g.Policy.EpochLength, g.Policy.Delta, g.Policy.BlockInterval = 4*time.Second, 50*time.Millisecond, 300*time.Millisecond
 	g.Policy.AbsentEpochs = 2
 	if p.policy != nil {
@@ -139,6 +143,7 @@ func newWorld(t testing.TB, p plan) *world {
 		t.Fatal(err)
 	}
 	w.book = must(identity.NewBook(g, scheme))
+	w.schemes = p.schemes
 	w.net = sim.New(sim.Config{
 		Seed: p.seed, Nodes: w.ids, Faults: p.faults, Factory: w.build, Answer: w.answer, Delivered: w.delivered, Check: w.check,
 		Decode: func(raw []byte) (sm.Message, error) {
@@ -152,15 +157,28 @@ func newWorld(t testing.TB, p plan) *world {
 	return w
 }
 
+// ring finds the keys that a validator has.
+func (w *world) ring(id sm.NodeID) func(sig.PublicKey) (Keys, bool) {
+	return func(signing sig.PublicKey) (Keys, bool) {
+		list := w.held[id]
+		if list == nil {
+			list = w.keys[id : id+1]
+		}
+		for _, k := range list {
+			if k.signing.Public() == signing {
+				cosign := func(msg []byte) (cosi.Signature, error) { return scheme.Sign(k.cosi, msg) }
+				return Keys{byzcoin.Voice{Key: k.signing, Cosign: cosign, Vote: must(scheme.Public(k.cosi))}, k.vrf, k.pvss}, true
+			}
+		}
+		return Keys{}, false
+	}
+}
+
 func (w *world) config(id sm.NodeID) Config {
-	k := w.keys[id]
 	return Config{
 		Genesis: w.genesis, Self: id, Policy: byzcoin.Policy{BlockInterval: w.genesis.Policy.BlockInterval},
-		Keys: Keys{
-			Signing: k.signing, VRF: k.vrf, PVSS: k.pvss,
-			Cosign: func(msg []byte) (cosi.Signature, error) { return scheme.Sign(k.cosi, msg) },
-			Random: rand.NewChaCha8([32]byte(seedOfTest("random", id, w.lives[id], w.plan.seed))),
-		},
+		Keys:   w.ring(id),
+		Random: rand.NewChaCha8([32]byte(seedOfTest("random", id, w.lives[id], w.plan.seed))),
 	}
 }
 
@@ -176,10 +194,10 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	w.mine[id] = mine
 	if n := len(mine); n > 0 {
 		m := &mine[n-1]
-		state, saved, records = must(identity.DecodeState(w.genesis, scheme, m.state)), m.saved, records[m.from:]
+		state, saved, records = must(identity.DecodeState(w.genesis, w.scheme(id), m.state)), m.saved, records[m.from:]
 		w.fromSnap++
 	} else {
-		state = must(identity.NewState(w.genesis, scheme))
+		state = must(identity.NewState(w.genesis, w.scheme(id)))
 	}
 	c, err := New(w.config(id), state, saved, slices.Values(records))
 	if err != nil {
@@ -187,6 +205,13 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	}
 	m := &counted{c, total}
 	return m, m.Step(now, Start{})
+}
+
+func (w *world) scheme(id sm.NodeID) cosi.Scheme {
+	if s := w.schemes[id]; s != nil {
+		return s
+	}
+	return scheme
 }
 
 // counted is a core that counts its records.

@@ -10,12 +10,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/eds"
 	"ios/node/config"
+	"ios/node/epochs"
 	"ios/transepoch/identity"
 )
 
@@ -56,6 +58,9 @@ type Network struct {
 	Homes   []config.Home // by validator of the genesis
 
 	added []config.Home // of those who join
+
+	asking sync.Mutex
+	book   *epochs.Book // as far as Status has seen
 }
 
 // Create makes the folder of a network. A folder that has one already is left

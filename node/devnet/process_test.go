@@ -16,6 +16,7 @@ import (
 
 	"ios/chain"
 	"ios/chain/store"
+	"ios/eds"
 	"ios/node/api"
 	"ios/node/config"
 )
@@ -54,7 +55,7 @@ func standIn(home config.Home) error {
 	defer lock.Release()
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	server, err := api.NewServer(api.Config{Listen: cfg.API, Backend: &fakeBackend{genesis: genesis}})
+	server, err := api.NewServer(api.Config{Listen: cfg.API, Backend: &fakeBackend{genesis: genesis, name: cfg.Name}})
 	if err != nil {
 		return err
 	}
@@ -72,23 +73,32 @@ func standIn(home config.Home) error {
 type fakeBackend struct {
 	api.Backend
 	genesis *chain.Genesis
+	name    string
 }
 
 func (f *fakeBackend) Ready() []string { return nil }
 
 func (f *fakeBackend) Shard(*chain.ShardID) (api.Shard, error) {
-	return fakeShard{genesis: f.genesis}, nil
+	for s, members := range eds.Assign(f.genesis.Seed, len(f.genesis.Validators), f.genesis.Shards) {
+		for _, id := range members {
+			if f.genesis.Validators[id].Name == f.name {
+				return fakeShard{genesis: f.genesis, shard: chain.ShardID(s)}, nil
+			}
+		}
+	}
+	return nil, chain.Rule(chain.ErrWrongShard, "it has no shard")
 }
 
 // fakeShard is its only shard.
 type fakeShard struct {
 	api.Shard
 	genesis *chain.Genesis
+	shard   chain.ShardID
 }
 
 func (f fakeShard) Status(context.Context) (*api.Status, error) {
 	return &api.Status{
-		ChainID: f.genesis.ID(), Phase: api.PhaseReady, Height: 7, PID: os.Getpid(),
+		ChainID: f.genesis.ID(), Shard: f.shard, Epoch: 1, Phase: api.PhaseReady, Height: 7, PID: os.Getpid(),
 		Supply: api.Supply{Value: f.genesis.Supply() / uint64(f.genesis.Shards)},
 	}, nil
 }

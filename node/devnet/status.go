@@ -5,18 +5,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
 	"ios/chain"
-	"ios/chain/cosi"
 	"ios/node/api"
 )
 
 // Status is how a network is.
 type Status struct {
 	ChainID chain.Hash `json:"chain_id"`
+	Epoch   *Epoch     `json:"epoch,omitempty"` // nil if there is one that never ends
 	Shards  []Shard    `json:"shards"`
 	Supply  Supply     `json:"supply"`
 
@@ -24,17 +23,24 @@ type Status struct {
 	registry *api.Funds
 }
 
-// Shard is how a shard is: as high as its highest validator.
+// Shard is how a shard is: as far as its highest validator.
 type Shard struct {
 	Shard      chain.ShardID `json:"shard"`
 	Epoch      uint64        `json:"epoch"`
 	Height     uint64        `json:"height"`
-	Validators []Validator   `json:"validators"`
+	Members    int           `json:"members"` // of the committee that acts
+	Quorum     int           `json:"quorum"`
+	Validators []Validator   `json:"validators"` // the members, then who comes or goes
+
+	Batch   uint32   `json:"batch"`            // of the epoch's transition: the last that is done
+	Batches uint32   `json:"batches"`          // of the epoch
+	Stalled bool     `json:"stalled"`          // it stays in an older epoch, with its committee
+	Absent  []string `json:"absent,omitempty"` // members that came in and are not ready
 
 	supply *api.Supply // of the highest validator that answered
 }
 
-// Validator is how a validator is.
+// Validator is how a validator is in a shard.
 type Validator struct {
 	ID     chain.ValidatorID `json:"id"`
 	Name   string            `json:"name"`
@@ -42,8 +48,10 @@ type Validator struct {
 	State  string            `json:"state"`  // a phase of package api, StateDead or StateSilent
 	Height uint64            `json:"height"` // 0 if it does not answer
 	Reason string            `json:"reason"` // why it is not ready, and what it does about that
+	Seat   bool              `json:"seat"`   // it is a member
 
-	answer *api.Status
+	answer *api.Status                   // of its newest shard, or without one
+	shards map[chain.ShardID]*api.Status // of all that it takes part in
 }
 
 // States of a validator that does not answer.
@@ -66,15 +74,16 @@ type Supply struct {
 const askPatience = 3 * time.Second
 
 // Status asks every validator how it is and counts the supply.
-func (n *Network) Status(ctx context.Context) (*Status, error) {
-	var s *Status
+func (n *Network) Status(ctx context.Context) (s *Status, err error) {
 	// The shards are asked one after the other while transfers run. That the
 	// values add up holds at any mixture of moments; that nothing is between the
 	// shards holds only when nothing was open at one moment. So a sum that is not
 	// zero counts when two rounds in a row saw the same heights.
 	for round, before := 0, []uint64(nil); round < 5; round++ {
-		s = n.ask(ctx)
-		if err := ctx.Err(); err != nil {
+		if s, err = n.ask(ctx); err != nil {
+			return nil, err
+		}
+		if err = ctx.Err(); err != nil {
 			return nil, err
 		}
 		heights := s.heights()
@@ -94,81 +103,6 @@ func equal(a, b []uint64) bool {
 		}
 	}
 	return true
-}
-
-// ask makes one round.
-func (n *Network) ask(ctx context.Context) *Status {
-	all := make([]Validator, len(n.Homes))
-	var wg sync.WaitGroup
-	for i := range n.Homes {
-		wg.Go(func() { all[i] = n.askValidator(ctx, i) })
-	}
-	wg.Wait()
-	s := &Status{ChainID: n.Genesis.ID(), Shards: make([]Shard, n.Genesis.Shards)}
-	for shard, members := range n.Members() {
-		s.Shards[shard].Shard = chain.ShardID(shard)
-		for _, id := range members {
-			v := &all[id]
-			sh := &s.Shards[shard]
-			if n.Genesis.Policy.EpochLength > 0 && v.answer != nil && int(v.answer.Shard) < len(s.Shards) {
-				sh = &s.Shards[v.answer.Shard] // where an epoch has put it
-			}
-			sh.Validators = append(sh.Validators, *v)
-			sh.hear(v)
-			s.hear(v)
-		}
-	}
-	return s
-}
-
-// hear takes a validator's answer into account. One that still reads its disk
-// tells a height and has not counted anything yet.
-func (sh *Shard) hear(v *Validator) {
-	if v.answer == nil || v.State == api.PhaseStarting || v.State == api.PhaseReplaying {
-		return
-	}
-	if sh.supply == nil || v.Height > sh.Height {
-		sh.Epoch, sh.Height, sh.supply = v.answer.Epoch, v.Height, &v.answer.Supply
-	}
-}
-
-// hear takes what a validator tells of the registry into account.
-func (s *Status) hear(v *Validator) {
-	if v.answer == nil || v.answer.Registry == nil {
-		return
-	}
-	if f := v.answer.Registry; s.registry == nil || f.Height > s.registry.Height {
-		s.registry = f
-	}
-}
-
-func (n *Network) askValidator(ctx context.Context, i int) Validator {
-	home := n.Homes[i]
-	v := Validator{ID: chain.ValidatorID(i), Name: n.Genesis.Validators[i].Name, PID: PID(home), State: StateSilent}
-	cfg, err := home.Load()
-	if err != nil {
-		v.Reason = err.Error()
-		return v
-	}
-	if v.PID == 0 {
-		v.State = StateDead
-		v.Reason = "no process runs; start it with: ios devnet up --detach --dir " + n.Dir
-		return v
-	}
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	client := api.NewClient("http://"+cfg.API, api.ClientConfig{Attempts: 1})
-	defer client.Close()
-	answer, err := client.Status(ctx)
-	switch {
-	case err != nil:
-		v.Reason = fmt.Sprintf("its API does not answer (%v); look into %s", err, home.LogFile())
-	case answer.ChainID != n.Genesis.ID():
-		v.Reason = fmt.Sprintf("at %s answers a validator of chain %s", cfg.API, answer.ChainID.Short())
-	default:
-		v.State, v.Height, v.Reason, v.answer = answer.Phase, answer.Height, reason(answer), answer
-	}
-	return v
 }
 
 func reason(a *api.Status) string {
@@ -244,13 +178,16 @@ func (s *Status) Line() string {
 		sh := &s.Shards[i]
 		ready, why := 0, ""
 		for _, v := range sh.Validators {
+			if !v.Seat {
+				continue
+			}
 			if v.State == api.PhaseReady {
 				ready++
 			} else if why == "" {
 				why = ", " + v.Name + " " + v.State
 			}
 		}
-		fmt.Fprintf(&b, "shard %d: height %d, %d of %d ready%s   ", sh.Shard, sh.Height, ready, len(sh.Validators), why)
+		fmt.Fprintf(&b, "shard %d: height %d, %d of %d ready%s   ", sh.Shard, sh.Height, ready, sh.Members, why)
 	}
 	b.WriteString("supply " + s.Supply.word())
 	return b.String()
@@ -266,12 +203,19 @@ func (s *Supply) word() string {
 // Write is the status for people.
 func (s *Status) Write(w io.Writer) {
 	fmt.Fprintf(w, "chain %v\n", s.ChainID)
+	if s.Epoch != nil {
+		s.Epoch.Write(w)
+	}
 	for i := range s.Shards {
 		sh := &s.Shards[i]
-		fmt.Fprintf(w, "\nshard %d   epoch %d   height %d   quorum %d of %d\n", sh.Shard, sh.Epoch, sh.Height, cosi.Quorum(len(sh.Validators)), len(sh.Validators))
+		fmt.Fprintf(w, "\nshard %d   epoch %d   height %d   quorum %d of %d%s\n", sh.Shard, sh.Epoch, sh.Height, sh.Quorum, sh.Members, sh.progress())
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, v := range sh.Validators {
-			fmt.Fprintf(t, "  %s\tpid %d\t%s\theight %d\t%s\n", v.Name, v.PID, v.State, v.Height, v.Reason)
+			pid := "no process here"
+			if v.PID != 0 {
+				pid = fmt.Sprint("pid ", v.PID)
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\theight %d\t%s\n", v.Name, pid, v.State, v.Height, v.Reason)
 		}
 		t.Flush()
 	}

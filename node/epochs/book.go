@@ -22,6 +22,9 @@ type Book struct {
 	mu      sync.Mutex
 	book    *identity.Book
 	changed chan struct{} // closed when there is another epoch
+	// begun has the block of the identity chain that the record of an epoch is an
+	// outcome of, of those that are known.
+	begun map[uint64]identity.Point
 }
 
 // NewBook begins with a genesis. The scheme is cosi.BLS{} but for tests.
@@ -31,7 +34,7 @@ func NewBook(g *chain.Genesis, scheme cosi.Scheme) (*Book, error) {
 		return nil, err
 	}
 	b.KeepHistory(History)
-	return &Book{book: b, changed: make(chan struct{})}, nil
+	return &Book{book: b, changed: make(chan struct{}), begun: make(map[uint64]identity.Point)}, nil
 }
 
 // Committee implements [chain.Committees]: for terms that convince.
@@ -49,8 +52,10 @@ func (b *Book) Past(shard chain.ShardID, term chain.Term) (*chain.Committee, err
 	return b.book.Past(shard, term)
 }
 
-// Ever has all terms that are known, for who follows a chain block by block and
-// believes a committee for the blocks before, and not for its keys alone.
+// Ever has all terms that are known, however long ago they were: for who restores
+// blocks that it believed when their committee convinced, and for who checks a block
+// that a later one leads down to, see [Book.Around]. Nobody may believe a block for
+// such a committee's certificate alone.
 func (b *Book) Ever() chain.Committees { return past{b} }
 
 type past struct{ *Book }
@@ -102,6 +107,10 @@ func (b *Book) Add(r *Record) (added bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.book = next
+	b.begun[e.Number] = identity.Point{Term: proof.Header.Term(), Height: proof.Header.Height, Block: proof.Header.Hash()}
+	if e.Number > History {
+		delete(b.begun, e.Number-History)
+	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 	return true, nil

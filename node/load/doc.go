@@ -16,6 +16,15 @@
 // and shrinks while they take longer. A network that is saturated then always has
 // work and never a queue that grows, so a burst into queues cannot count.
 //
+// The target is a latency within a shard. A transfer across shards has two of them
+// on its way, as it waits behind the work of the payer's shard and then of the
+// payee's, so with a share x across the mean latency that is aimed at is 1+x times
+// the target. (The block with which the payer's shard closes it is a third one, but
+// before that no client's work is waited for.) Were the target the same for every
+// mix, blocks would have to be the faster and smaller the more goes across, and
+// rates of different mixes would say how much each was throttled and not what the
+// network sustains.
+//
 // # What is reported
 //
 // The rate is what was submitted in the window of time and is final when that

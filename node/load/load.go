@@ -25,7 +25,7 @@ type Config struct {
 	Single  bool            // one transaction a request
 	Clients int             // requests at a time per shard; 0 for the default
 	Owners  int             // that pay, per shard; 0 for the default
-	Target  time.Duration   // latency that the closed loop aims at; 0 for the default
+	Target  time.Duration   // latency within a shard that the closed loop aims at; 0 for the default
 
 	Progress func(string) // may be nil
 }
@@ -149,6 +149,9 @@ func (c *Config) touched() []chain.ShardID {
 	}
 	return all
 }
+
+// aim is the mean latency over all transactions that the closed loop steers for.
+func (c *Config) aim() time.Duration { return time.Duration(float64(c.Target) * (1 + c.Across)) }
 
 // surplus is how much more than the floor the closed loop prepares: cached keys
 // can make validators faster than the model.

@@ -271,6 +271,18 @@ func TestTheWindowFollowsTheLatency(t *testing.T) {
 	}
 }
 
+// The aim leaves as much time for a block whatever goes across: when a transfer
+// takes twice as long across shards, one within a shard takes the target.
+func TestTheAimIsTwoTargetsAcrossShards(t *testing.T) {
+	for _, across := range []float64{0, 0.25, 0.5, 1} {
+		c := Config{Target: 400 * time.Millisecond, Across: across}
+		within := c.aim().Seconds() / ((1 - across) + 2*across)
+		if math.Abs(within-0.4) > 1e-6 {
+			t.Errorf("with %v across, one within a shard takes %v s", across, within)
+		}
+	}
+}
+
 func TestTheFloorIsTheModels(t *testing.T) {
 	const us = time.Microsecond
 	if f := Floor(2, 4, 20*us, 0); math.Abs(f-21739) > 1 {

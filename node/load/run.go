@@ -142,7 +142,7 @@ func (r *run) drive(sending context.Context, s *sender) {
 func (r *run) steer(sending context.Context) {
 	controls := make([]*control, len(r.flights))
 	for i := range controls {
-		controls[i] = newControl(r.Target)
+		controls[i] = newControl(r.aim())
 	}
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()

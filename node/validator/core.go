@@ -69,6 +69,7 @@ type Core struct {
 	stale      bool                         // the relay does not know of terms
 	first      firstBlock
 	ready      *transepoch.Ready // ours, that we are ready
+	readyBy    sig.PublicKey     // the key that signed it
 	readyAt    time.Time         // when to send it again
 	heard      map[chain.ValidatorID]time.Time
 

@@ -66,6 +66,16 @@ func (h *hermit) Committee(shard chain.ShardID, term chain.Term) (*chain.Committ
 	return &chain.Committee{Shard: shard, Term: term, Members: []chain.ValidatorID{0}, Signing: []sig.PublicKey{h.key.Public()}, Cosi: board}, err
 }
 
+func (h *hermit) voice(signing sig.PublicKey) (byzcoin.Voice, bool) {
+	scheme := cositest.New("hermit")
+	vote, err := scheme.Public(cositest.Secret(0))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	v := byzcoin.Voice{Key: h.key, Vote: vote, Cosign: func(msg []byte) (cosi.Signature, error) { return scheme.Sign(cositest.Secret(0), msg) }}
+	return v.Only(signing)
+}
+
 // start makes the Core, from the records of an earlier one or its snapshot.
 func (h *hermit) start(saved []byte) {
 	state := atomix.NewState(hermitParams, 0, [16]byte{})
@@ -74,10 +84,8 @@ func (h *hermit) start(saved []byte) {
 	}
 	core, err := New(Config{
 		Params: hermitParams, Committees: [][]chain.ValidatorID{{0}}, Term: chain.Term{Epoch: 1}, State: state, Saved: saved,
-		Agreement: byzcoin.ChainConfig{ChainID: hermitParams.ChainID, Committees: h, Key: h.key, Cosign: func(msg []byte) (cosi.Signature, error) {
-			return cositest.New("hermit").Sign(cositest.Secret(0), msg)
-		}},
-		Plan: func(e uint64) *transepoch.Plan { return h.plans[e] }, Patience: time.Second, BatchDeadline: time.Second, Limits: h.limits,
+		Agreement: byzcoin.ChainConfig{ChainID: hermitParams.ChainID, Committees: h, Voice: h.voice},
+		Plan:      func(e uint64) *transepoch.Plan { return h.plans[e] }, Patience: time.Second, BatchDeadline: time.Second, Limits: h.limits,
 	}, slices.Values(h.records))
 	if err != nil {
 		h.t.Fatal(err)

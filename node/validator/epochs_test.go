@@ -19,26 +19,26 @@ func changing(seed uint64, epochs int, sizes ...int) simnet.Plan {
 	return p
 }
 
-// A shard that changes its committee hardly stops: the last block of a term and
-// the next one are not further apart than others are.
+// A shard that changes its committee hardly stops: from the last block of a term to
+// the next one it takes less than twice as long as between two others.
 func TestShardsGoOnThroughEpochs(t *testing.T) {
-	still, err := simnet.Run(changing(1, 0, 4, 4))
-	if err != nil {
-		t.Fatal(err)
-	}
-	moved, err := simnet.Run(changing(1, 2, 4, 4))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("the longest time between two final blocks is %v without epochs; with %d turns it is %v, and %v from term to term", still.Gap, moved.Turns, moved.Gap, moved.TurnGap)
-	if moved.Epochs != 2 || moved.Turns < 2*2*2 {
-		t.Fatalf("%d epochs with %d turns", moved.Epochs, moved.Turns)
-	}
-	if most := 2 * max(still.Gap, moved.Gap); moved.TurnGap > most {
-		t.Errorf("%v from term to term", moved.TurnGap)
-	}
-	if moved.Absent > 0 || moved.Views > 0 {
-		t.Errorf("%d seats absent, view %d, with nothing that goes wrong", moved.Absent, moved.Views)
+	for seed := range uint64(4) {
+		p := changing(seed, 2, 4, 4)
+		p.Until, p.Payments = 5*time.Second, 2000 // so that there is always something to do
+		r, err := simnet.Run(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("seed %d: %v between two blocks, at most %v from term to term, %d turns", seed, r.Pace, r.TurnGap, r.Turns)
+		if r.Epochs != 2 || r.Turns < 2*2*2 {
+			t.Errorf("seed %d: %d epochs with %d turns", seed, r.Epochs, r.Turns)
+		}
+		if r.TurnGap >= 2*r.Pace {
+			t.Errorf("seed %d: %v from term to term, %v between other blocks", seed, r.TurnGap, r.Pace)
+		}
+		if r.Absent > 0 || r.Views > 0 {
+			t.Errorf("seed %d: %d seats absent, view %d, with nothing that goes wrong", seed, r.Absent, r.Views)
+		}
 	}
 }
 
@@ -71,7 +71,7 @@ func crowded(seed uint64) simnet.Plan {
 // What a term leaves unfinished, the next ones finish.
 func TestWhatATermLeavesIsFinished(t *testing.T) {
 	carried := 0
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		r, err := simnet.Run(crowded(seed + 1))
 		if err != nil {
 			t.Fatal(err)

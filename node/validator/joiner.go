@@ -93,14 +93,21 @@ func (c *Core) tellReady() {
 		}
 		return
 	}
+	key, _ := c.cfg.Signing(c.cfg.Self)
 	r := c.ready
-	if r == nil || r.Epoch != epoch || r.Batch != batch || r.Height < least || p.Height > r.Height+refreshReady {
+	if r == nil || key != c.readyBy || r.Epoch != epoch || r.Batch != batch || r.Height < least || p.Height > r.Height+refreshReady {
 		r = &transepoch.Ready{
 			Chain: c.cfg.Params.ChainID, Shard: c.state.Shard(), Epoch: epoch, Batch: batch,
 			Validator: c.cfg.Self, Height: p.Height, StateRoot: p.Hash,
 		}
-		r.Sign(c.cfg.Agreement.Key)
-		c.ready, c.readyAt = r, time.Time{}
+		voice, ok := c.cfg.Agreement.Voice(key)
+		if !ok { // the keys that count are not here
+			c.ready = nil
+			c.wake(c.now.Add(c.repeatReady()))
+			return
+		}
+		r.Sign(voice.Key)
+		c.ready, c.readyBy, c.readyAt = r, key, time.Time{}
 	}
 	if c.now.Before(c.readyAt) {
 		c.wake(c.readyAt)

@@ -67,6 +67,16 @@ func (c *Core) succeeded(v byzcoin.Succeeded) {
 	c.settle()
 }
 
+// dropped forgets what the agreement does not keep any more.
+func (c *Core) dropped(v byzcoin.Dropped) {
+	for _, d := range c.debts {
+		if v.All && d.from == v.From {
+			clear(d.left)
+		}
+	}
+	c.settle()
+}
+
 // rankAfter is how many members come before us in putting up what an author has
 // left. Where that has no seat, a member takes its place.
 func (c *Core) rankAfter(author chain.ValidatorID) int {

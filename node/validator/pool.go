@@ -1,6 +1,8 @@
 package validator
 
 import (
+	"slices"
+
 	"ios/chain"
 )
 
@@ -129,8 +131,12 @@ func (p *pool) join(s *submission, id chain.TxID, number uint64) {
 	}
 }
 
-// addBundle queues a bundle. It reports whether there was room.
+// addBundle queues a bundle unless it waits already. It reports whether there
+// was room.
 func (p *pool) addBundle(b *chain.Bundle) bool {
+	if slices.Contains(p.bundles.all(), b) {
+		return true
+	}
 	if p.bundles.len() >= p.limits.Bundles {
 		return false
 	}
@@ -146,7 +152,9 @@ func (p *pool) full() bool {
 // empty reports whether nothing waits for a body.
 func (p *pool) empty() bool { return p.txs.len() == 0 && p.bundles.len() == 0 }
 
-// draft is the head of the queue, as it fits a body.
+// draft is the head of the queue, as it fits a body. Bundles go first and by
+// themselves: nothing of a body counts before all its signatures are checked, and
+// theirs are checked already.
 func (p *pool) draft() *chain.Payload {
 	size, bundles, txs := 0, 0, 0
 	for _, b := range p.bundles.all() {
@@ -156,17 +164,17 @@ func (p *pool) draft() *chain.Payload {
 		}
 		bundles++
 	}
+	if bundles > 0 {
+		return &chain.Payload{Bundles: append([]*chain.Bundle(nil), p.bundles.all()[:bundles]...)}
+	}
 	for i := range p.txs.all() {
 		size += len(p.txs.all()[i].Raw)
-		if txs == p.limits.BodyTxs || size > p.limits.BodyBytes && txs+bundles > 0 {
+		if txs == p.limits.BodyTxs || size > p.limits.BodyBytes && txs > 0 {
 			break
 		}
 		txs++
 	}
-	return &chain.Payload{
-		Txs:     append([]chain.Tx(nil), p.txs.all()[:txs]...),
-		Bundles: append([]*chain.Bundle(nil), p.bundles.all()[:bundles]...),
-	}
+	return &chain.Payload{Txs: append([]chain.Tx(nil), p.txs.all()[:txs]...)}
 }
 
 // take moves a draft from the queue into the body with the number.

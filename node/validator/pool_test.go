@@ -129,3 +129,20 @@ func TestADraftFitsABody(t *testing.T) {
 		t.Errorf("%d bytes are left in an empty queue", p.bytes)
 	}
 }
+
+// Proofs of other shards do not wait in a body for clients' signatures.
+func TestBundlesGoFirstAndByThemselves(t *testing.T) {
+	bundle := &chain.Bundle{Raw: make([]byte, 100)}
+	p := newPool(Limits{QueueTxs: 10, QueueBytes: 1 << 20, BodyTxs: 50, BodyBytes: 250, Bundles: 9, Bodies: 9})
+	p.submit(&submission{}, []chain.Tx{poolTx(1)}, allow)
+	for range 3 {
+		p.addBundle(bundle)
+	}
+	for i, want := range []struct{ bundles, txs int }{{2, 0}, {1, 0}, {0, 1}, {0, 0}} {
+		d := p.draft()
+		if len(d.Bundles) != want.bundles || len(d.Txs) != want.txs {
+			t.Errorf("body %d has %d bundles and %d transactions, want %+v", i, len(d.Bundles), len(d.Txs), want)
+		}
+		p.take(d, uint64(i+1))
+	}
+}

@@ -130,29 +130,33 @@ func (c *Core) authorTurn() {
 }
 
 // committees tells the relay who is a member where. Of another shard it knows
-// the term of its last proof; who came in since, or goes, is asked after those.
+// the term of its last proof, and who comes and goes in the epoch.
 func (c *Core) committees() {
-	lists := make([][]chain.ValidatorID, c.cfg.Params.Shards)
+	n := c.cfg.Params.Shards
+	ev := atomix.CommitteesChanged{Committees: make([][]chain.ValidatorID, n), Others: make([][]chain.ValidatorID, n)}
 	var plan *transepoch.Plan
 	if len(c.epochs) > 0 {
 		plan = c.epochs[len(c.epochs)-1].Plan
 	}
-	for s := range lists {
+	for s := range n {
 		shard := chain.ShardID(s)
-		if shard == c.state.Shard() {
-			lists[s] = c.bft.Members()
-			continue
-		}
-		if plan != nil && s < len(plan.Old) {
-			lists[s] = either(plan.Old[s], plan.New[s])
-		}
-		if term, ok := c.terms[shard]; ok {
+		known := plan != nil && s < len(plan.Old)
+		term, proven := c.terms[shard]
+		switch {
+		case shard == c.state.Shard():
+			ev.Committees[s] = c.bft.Members()
+		case proven && (!known || term.Epoch >= plan.Epoch):
 			if b, err := c.cfg.Agreement.Committees.Committee(shard, term); err == nil {
-				lists[s] = either(b.Members, lists[s])
+				ev.Committees[s] = b.Members
 			}
+		case known:
+			ev.Committees[s] = plan.Old[s]
+		}
+		if known {
+			ev.Others[s] = without(either(plan.Old[s], plan.New[s]), ev.Committees[s])
 		}
 	}
-	c.stepRelay(atomix.CommitteesChanged{Committees: lists})
+	c.stepRelay(ev)
 }
 
 // proven notes in which term another shard is, by a proof that was checked.

@@ -97,6 +97,9 @@ func (c *Core) agreed(d sm.Deliver) {
 		c.final(v)
 	case byzcoin.Succeeded:
 		c.succeeded(v)
+	case byzcoin.Dropped:
+		c.dropped(v)
+		c.out = append(c.out, d)
 	case byzcoin.Status:
 		c.status = v
 		c.out = append(c.out, d)
@@ -158,7 +161,9 @@ func (c *Core) author() {
 		}
 		// The more bodies wait for a block, the less another one helps: larger
 		// ones cost everybody less.
-		c.gatherAt = c.now.Add(c.cfg.Gather * time.Duration(len(c.pool.bodies)))
+		if len(d.Txs) > 0 {
+			c.gatherAt = c.now.Add(c.cfg.Gather * time.Duration(len(c.pool.bodies)))
+		}
 	}
 }
 

@@ -201,3 +201,7 @@ func either(a, b []chain.ValidatorID) []chain.ValidatorID {
 	}
 	return list
 }
+
+func without(list, those []chain.ValidatorID) []chain.ValidatorID {
+	return slices.DeleteFunc(list, func(v chain.ValidatorID) bool { return slices.Contains(those, v) })
+}

@@ -14,6 +14,7 @@ import (
 type catchup struct {
 	sources []*source
 	sync    fetcher
+	trail   trail
 	turn    int       // whom to ask next how far it is
 	noticed time.Time // when somebody first claimed to be in a later term
 }
@@ -41,31 +42,37 @@ const (
 // setSources takes new sources from the owner. Those that named themselves stay.
 func (c *Chain) setSources(ids []chain.ValidatorID) {
 	k := &c.catchup
+	c.m.guests.name(ids)
 	for _, s := range k.sources {
 		s.named = slices.Contains(ids, s.id)
 	}
 	k.sources = slices.DeleteFunc(k.sources, func(s *source) bool { return !s.named && !c.claims(s) })
 	for _, id := range ids {
-		if s := c.source(id); s != nil {
-			s.named = true
-		}
+		c.source(id, true)
 	}
 }
 
-// source finds a source, made if it is missing. It is nil if there is no room,
-// or for ourselves.
-func (c *Chain) source(id sm.NodeID) *source {
+// source finds a source, made if it is missing. It is nil if there is no room, or
+// for ourselves. One that the owner names takes the place of one that it does not.
+func (c *Chain) source(id sm.NodeID, named bool) *source {
 	k := &c.catchup
-	idle := -1
+	idle, stranger := -1, -1
 	for i, s := range k.sources {
-		if s.id == id {
+		switch {
+		case s.id == id:
+			s.named = s.named || named
 			return s
-		}
-		if idle < 0 && !s.named && !c.claims(s) && !c.now.Before(s.avoid) {
+		case s.named:
+		case c.claims(s) || c.now.Before(s.avoid):
+			stranger = i
+		default:
 			idle = i
 		}
 	}
-	s := &source{id: id}
+	if idle < 0 && named {
+		idle = stranger
+	}
+	s := &source{id: id, named: named}
 	switch {
 	case id == c.cfg.Self:
 		return nil
@@ -109,7 +116,7 @@ func (c *Chain) onAhead(from sm.NodeID, a *Ahead) {
 	if a.Term.Compare(c.term) <= 0 || a.Height <= c.m.height {
 		return
 	}
-	s := c.source(from)
+	s := c.source(from, false)
 	if s == nil || c.now.Before(s.avoid) {
 		return
 	}
@@ -135,12 +142,23 @@ func (c *Chain) behind() (height uint64, ok bool) {
 func (c *Chain) catchUp() {
 	k := &c.catchup
 	height, ok := c.behind()
+	past := c.past()
+	switch {
+	case !past:
+		k.trail = trail{}
+	case c.m.ended == nil && !c.m.status.halted:
+		c.tellPast()
+		if ok {
+			c.extend()
+			height = min(height, k.trail.top())
+		}
+	}
 	if c.m.status.halted || !ok && len(k.sync.out)+len(k.sync.got) == 0 {
 		k.sync.out, k.sync.got, k.noticed = nil, nil, time.Time{}
 		c.arm(c.pace())
 		return
 	}
-	if c.m.ended == nil && c.now.Sub(k.noticed) >= c.cfg.Policy.RetryInterval/2 {
+	if c.m.ended == nil && (past || c.now.Sub(k.noticed) >= c.cfg.Policy.RetryInterval/2) {
 		start := c.m.height + 1
 		end := min(height, c.m.height+uint64(maxFetches*c.cfg.Policy.FetchBlocks))
 		k.sync.pump(c.now, start, end, c.cfg.Policy.FetchBlocks, c.server, func(f fetch) { c.send(f.peer, c.m.fetchOf(f)) })
@@ -174,6 +192,7 @@ func (c *Chain) fire() {
 	for _, id := range k.sync.overdue(c.now, &c.cfg.Policy) {
 		c.avoid(id)
 	}
+	c.lateHeaders()
 	asked := 0
 	for range k.sources {
 		k.turn = (k.turn + 1) % len(k.sources)
@@ -245,9 +264,19 @@ func (c *Chain) learn() {
 			c.arm(0)
 			return
 		}
+		past := c.past()
+		want, known := k.trail.at(c.m.height + 1)
+		if past && !known {
+			return
+		}
+		c.m.vouch(k.sync.got)
 		b, ok := k.sync.next(c.m.height)
 		if !ok {
 			return
+		}
+		if hash := b.Block.Header.Hash(); past && hash != want {
+			c.blame(b.peer, "sent block %s in the place of block %s, which is known", hash.Short(), want.Short())
+			continue
 		}
 		bytes += b.cost()
 		l := &learn{block: &b.SyncBlock}

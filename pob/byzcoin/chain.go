@@ -23,8 +23,12 @@ type Chain struct {
 	why     error       // m has ended and has no successor yet
 	last    *endOfTerm  // the end of the term before m's
 	pending []Succeeded // unfinished and not settled
+	dropped []Dropped   // of which the owner is not told yet
 	early   early
 	catchup catchup
+
+	compared Point // of Anchors: our chain has it
+	broken   bool  // our final blocks are not those of the chain
 
 	now     time.Time
 	out     []sm.Effect
@@ -60,6 +64,10 @@ func (c *Chain) Step(now time.Time, ev sm.Event) []sm.Effect {
 		c.now = now
 	}
 	c.out = nil
+	if c.broken {
+		c.refuse(ev)
+		return c.out
+	}
 	if list, ok := ev.(Events); ok {
 		c.events(list)
 	} else {
@@ -83,8 +91,12 @@ func (c *Chain) event(ev sm.Event) {
 		}
 	case Start:
 		c.begin()
+		c.compare()
 	case CommitteesChanged:
 		c.succeed()
+		c.compare()
+	case Recalled:
+		c.recalled(&e)
 	case SourcesChanged:
 		c.setSources(e.Sources)
 	case Settled:
@@ -122,7 +134,7 @@ func (c *Chain) share(ev sm.Event) sm.Event {
 	case Checked, Author:
 		return e
 	case sm.Receive:
-		if t, ok := e.Msg.(*Tagged); ok && c.m.ended == nil && t.Term == c.m.term() && e.From != c.cfg.Self {
+		if t, ok := e.Msg.(*Tagged); ok && c.m.ended == nil && t.Term == c.m.term() && e.From != c.cfg.Self && !c.past() {
 			return sm.Receive{From: e.From, Msg: t.Msg}
 		}
 	}
@@ -132,6 +144,9 @@ func (c *Chain) share(ev sm.Event) sm.Event {
 // run lets the machine of the term consume an event, and its successor take over
 // if that ends the term.
 func (c *Chain) run(ev sm.Event) {
+	if _, start := ev.(Start); start && c.past() {
+		ev = nil // it looks around, and takes no part
+	}
 	for _, e := range c.m.Step(c.now, ev) {
 		c.pass(e)
 	}
@@ -152,9 +167,12 @@ func (c *Chain) pass(e sm.Effect) {
 		}
 		e = s
 	} else if d, ok := e.(sm.Deliver); ok {
-		if s, ok := d.Value.(Status); ok && s.Phase == Syncing {
-			if _, behind := c.behind(); behind { // the members of this term may be long gone
-				s.Reason, s.WaitsFor = "fetching the blocks of earlier terms", nil
+		if s, ok := d.Value.(Status); ok && s.Phase != Halted {
+			if c.past() {
+				return // see tellPast
+			}
+			if _, behind := c.behind(); behind && s.Phase == Syncing { // the members of this term may be long gone
+				s.Reason, s.WaitsFor = fetchingPast, nil
 				e = sm.Deliver{Value: s}
 			}
 		}
@@ -178,9 +196,13 @@ func (c *Chain) receive(from sm.NodeID, msg sm.Message) {
 	case *Fetch:
 		c.run(sm.Receive{From: from, Msg: msg})
 	case *SyncReply:
-		if !c.onSyncReply(from, msg) {
+		if !c.onSyncReply(from, msg) && !c.past() {
 			c.run(sm.Receive{From: from, Msg: msg})
 		}
+	case *FetchHeaders:
+		c.onFetchHeaders(from, msg)
+	case *Headers:
+		c.onHeaders(from, msg)
 	case *Where:
 		c.onWhere(from, msg)
 	case *Ahead:
@@ -191,6 +213,8 @@ func (c *Chain) receive(from sm.NodeID, msg sm.Message) {
 // tagged routes a message to the machine of its term, if that acts now.
 func (c *Chain) tagged(from sm.NodeID, t *Tagged) {
 	switch term := c.m.term(); {
+	case t.Term == term && c.m.ended == nil && c.past():
+		// Who has the keys of this committee is not known.
 	case t.Term == term && c.m.ended == nil:
 		c.run(sm.Receive{From: from, Msg: t.Msg})
 	case t.Term.Compare(term) <= 0:

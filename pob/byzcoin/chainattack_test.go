@@ -2,10 +2,13 @@ package byzcoin
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"ios/chain"
+	"ios/chain/cosi"
+	"ios/chain/sig"
 	"ios/internal/sim"
 	"ios/internal/sm"
 )
@@ -84,6 +87,67 @@ func TestARotatedKeyFollows(t *testing.T) {
 	d.turns(100*time.Millisecond, 2)
 	d.load(20, 200*time.Millisecond)
 	d.eventually("it has its seat back", func() bool { return d.at == 2 && d.chain(2).Seat() == 2 && d.settled() }, 10*time.Second)
+}
+
+// rotate gives a validator the keys of another one from a term on.
+func (d *dynasty) rotate(term chain.Term, of, to int, signing, vote bool) {
+	d.t.Helper()
+	b := *d.boards[term]
+	seat := b.Seat(d.ids[of])
+	b.Signing = slices.Clone(b.Signing)
+	if signing {
+		b.Signing[seat] = d.keys[to].Public()
+	}
+	var keys []cosi.PublicKey
+	for i := range b.Members {
+		keys = append(keys, b.Cosi.Key(i))
+	}
+	if vote {
+		keys[seat] = d.voices[to].Vote
+	}
+	var err error
+	b.Cosi, err = b.Cosi.Derive(keys)
+	must(d.t, err)
+	d.boards[term] = &b
+}
+
+// A validator that has both its old and its new keys votes in every term with those
+// that count in it, also after a crash, and whether it finds the new ones at its
+// start or later.
+func TestARotatedKeyVotes(t *testing.T) {
+	d := newDynasty(t, 6, reigns("0123 | 0124 | 0124"), 4, calm)
+	d.rotate(d.terms[1], 2, 5, true, true)
+	d.rotate(d.terms[2], 2, 5, true, true)
+	d.rings[d.ids[2]] = func(signing sig.PublicKey) (Voice, bool) {
+		if v, ok := d.voices[5].Only(signing); ok {
+			return v, true
+		}
+		return d.voices[2].Only(signing)
+	}
+	d.load(20, 200*time.Millisecond)
+	d.eventually("it has its seat", func() bool { return d.settled() && d.chain(2).Seat() == 2 }, 5*time.Second)
+	for at := 1; at < len(d.terms); at++ {
+		d.turns(200*time.Millisecond, at)
+		d.eventually("the term begins", func() bool { return d.chain(2).Term() == d.terms[at] }, 10*time.Second)
+		d.net.Crash(d.ids[1]) // so that its vote is needed
+		height := d.chain(2).Point().Height
+		d.load(20, 200*time.Millisecond)
+		d.eventually("it has its seat, and blocks are made with its vote", func() bool { return d.chain(2).Seat() == 2 && d.chain(2).Point().Height > height+1 }, 10*time.Second)
+		d.net.Restart(d.ids[1])
+		d.net.Crash(d.ids[2])
+		d.net.Restart(d.ids[2])
+		d.eventually("it has it still", func() bool { return d.chain(2).Seat() == 2 && d.status[d.ids[2]].Phase == Voting }, 10*time.Second)
+	}
+}
+
+// A member whose vote key alone is another one makes no shares with the wrong one.
+func TestARotatedVoteKeyFollows(t *testing.T) {
+	d := newDynasty(t, 6, reigns("0123 | 0124"), 4, calm)
+	d.rotate(d.terms[1], 2, 5, false, true)
+	d.load(20, 200*time.Millisecond)
+	d.turns(200*time.Millisecond, 1)
+	d.load(20, 200*time.Millisecond)
+	d.eventually("it follows", func() bool { return d.chain(2).Term() == d.terms[1] && d.status[d.ids[2]].Phase == Following }, 10*time.Second)
 }
 
 // A shard that was stalled goes on with an epoch that is not the next one. What

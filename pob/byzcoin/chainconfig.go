@@ -17,14 +17,17 @@ type ChainConfig struct {
 	Self    chain.ValidatorID
 
 	// Committees knows who acts in which term: at least in those of the blocks
-	// that are restored, and of the next.
+	// that are restored, and of the next. It also knows those that do not convince
+	// any more, so that what is on the trail of an anchor can be checked.
 	Committees chain.Committees
+	// Anchors knows which of them convince, and the blocks that are known besides.
+	// Nil: all convince for ever.
+	Anchors Anchors
 
-	// Key signs bodies, proposals and view changes. In a term in which our seat has
-	// another key, since it was rotated, we have no voice.
-	Key *sig.Key
-	// Cosign makes our share of a collective signature.
-	Cosign func(msg []byte) (cosi.Signature, error)
+	// Voice finds what we speak with in a term in which our seat has a signing key;
+	// see [Voice.Only]. Without it, since a rotated key is not here, we follow that
+	// term without a voice. It may find more later, and never other keys.
+	Voice func(signing sig.PublicKey) (Voice, bool)
 
 	Policy Policy
 	App    Application
@@ -35,6 +38,19 @@ type ChainConfig struct {
 	// [SourcesChanged].
 	Sources []chain.ValidatorID
 }
+
+// Voice is what a member speaks with.
+type Voice struct {
+	// Key signs bodies, proposals and view changes.
+	Key *sig.Key
+	// Cosign makes our share of a collective signature.
+	Cosign func(msg []byte) (cosi.Signature, error)
+	// Vote is the key that Cosign signs with.
+	Vote cosi.PublicKey
+}
+
+// Only is the ChainConfig.Voice of who has one voice.
+func (v Voice) Only(signing sig.PublicKey) (Voice, bool) { return v, v.Key.Public() == signing }
 
 // CommitteesChanged says that Committees knows more than before.
 type CommitteesChanged struct{}
@@ -60,24 +76,43 @@ type Succeeded struct {
 // need not be kept any more: they are final, or in bodies of our own.
 type Settled struct{ From chain.Term }
 
-// maxPending is how many terms' unfinished bodies are kept at most, should the
-// owner not settle them.
-const maxPending = 4
+// Dropped is delivered when unfinished bodies are not kept any more though the owner
+// has not settled them: there are too many. What clients were told about them may
+// not come true, unless another member puts them up.
+type Dropped struct {
+	From   chain.Term
+	Bodies int
+	Bytes  int
+	All    bool // nothing of the term is kept; else the owner was not told of these bodies
+}
+
+// Of unfinished bodies that the owner does not settle, those of so many terms and
+// about so many bytes are kept at most.
+const (
+	maxPending      = 4
+	maxPendingBytes = 256 << 20
+)
 
 // timerChain is the timer of a Chain; the others are its machine's.
 const timerChain uint8 = 0x20
 
-// machineConfig configures the machine of a term. Whose key in the term is not
-// ours, because it has rotated, has no voice in it.
+// machineConfig configures the machine of a term. Whose keys in the term are not
+// here, because they have rotated, has no voice in it.
 func (c *ChainConfig) machineConfig(b *chain.Committee, start Point, lead int) Config {
-	seat := b.Seat(c.Self)
-	if seat >= 0 && seat < len(b.Signing) && c.Key != nil && c.Key.Public() != b.Signing[seat] {
-		seat = -1
+	seat, voice := b.Seat(c.Self), Voice{}
+	if seat >= 0 && seat < len(b.Signing) {
+		found := false
+		if c.Voice != nil {
+			voice, found = c.Voice(b.Signing[seat])
+		}
+		if !found || voice.Vote != b.Cosi.Key(seat) {
+			seat = -1
+		}
 	}
 	return Config{
 		ChainID: c.ChainID, Shard: c.Shard, Epoch: b.Term.Epoch, Batch: b.Term.Batch,
 		Members: b.Members, Keys: b.Signing, Committee: b.Cosi, Seat: seat, Lead: lead,
-		Key: c.Key, Cosign: c.Cosign, Policy: c.Policy, App: c.App, Start: start,
+		Key: voice.Key, Cosign: voice.Cosign, Policy: c.Policy, App: c.App, Start: start,
 	}
 }
 

@@ -153,6 +153,20 @@ func (s *SyncReply) AppendTo(dst []byte) []byte {
 }
 
 // AppendTo appends the canonical encoding.
+func (f *FetchHeaders) AppendTo(dst []byte) []byte {
+	return be.AppendUint32(be.AppendUint64(append(dst, kindFetchHeaders), f.From), f.Count)
+}
+
+// AppendTo appends the canonical encoding.
+func (h *Headers) AppendTo(dst []byte) []byte {
+	dst = be.AppendUint32(append(dst, kindHeaders), uint32(len(h.List)))
+	for i := range h.List {
+		dst = h.List[i].AppendTo(dst)
+	}
+	return dst
+}
+
+// AppendTo appends the canonical encoding.
 func (f *Follow) AppendTo(dst []byte) []byte { return append(dst, kindFollow) }
 
 // AppendTo appends the canonical encoding.
@@ -214,6 +228,10 @@ func decodeKind(kind byte, r *chain.Reader) sm.Message {
 		return &Fetch{r.U64(), r.U32(), r.U32()}
 	case kindSyncReply:
 		return readSyncReply(r)
+	case kindFetchHeaders:
+		return &FetchHeaders{r.U64(), r.U32()}
+	case kindHeaders:
+		return readHeaders(r)
 	case kindEvidence:
 		return readEvidence(r)
 	case kindFollow:
@@ -363,6 +381,14 @@ func readSyncBlock(r *chain.Reader) (b SyncBlock, err error) {
 		b.Bodies = append(b.Bodies, body)
 	}
 	return b, nil
+}
+
+func readHeaders(r *chain.Reader) *Headers {
+	h := &Headers{}
+	for range r.Count(maxHeaders, 4*32+2+8+4+8) {
+		h.List = append(h.List, r.Header())
+	}
+	return h
 }
 
 func readEvidence(r *chain.Reader) *Evidence {

@@ -61,7 +61,8 @@ type dynasty struct {
 	net     *sim.Network
 	ids     []sm.NodeID // of the validators
 	keys    []*sig.Key
-	sign    []func([]byte) (cosi.Signature, error)
+	voices  []Voice
+	rings   map[sm.NodeID]func(sig.PublicKey) (Voice, bool) // of those with more than one voice
 	script  []reign
 	terms   []chain.Term
 	boards  map[chain.Term]*chain.Committee
@@ -73,6 +74,7 @@ type dynasty struct {
 	shelves map[sm.NodeID]*shelf
 	sources []sm.NodeID // what the owners name
 	mute    bool        // they name nobody
+	anchors Anchors     // that the owners have; nil: none
 
 	blocks   map[uint64]*chain.Block
 	top      uint64
@@ -123,7 +125,7 @@ func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.
 		snaps: map[sm.NodeID]snapshot{}, shelves: map[sm.NodeID]*shelf{}, apps: map[sm.NodeID]*realm{}, shirks: map[sm.NodeID]bool{}, blocks: map[uint64]*chain.Block{},
 		final: map[chain.Hash]bool{}, numbers: map[chain.ValidatorID]uint64{}, held: map[chain.Hash]*holding{},
 		lists: map[chain.Hash]map[sm.NodeID]bool{}, passed: map[chain.Term]map[sm.NodeID]bool{}, status: map[sm.NodeID]Status{},
-		payloads: map[string]bool{}, done: map[string]bool{}, again: map[sm.NodeID][]string{}, settles: map[sm.NodeID][]chain.Term{},
+		rings: map[sm.NodeID]func(sig.PublicKey) (Voice, bool){}, payloads: map[string]bool{}, done: map[string]bool{}, again: map[sm.NodeID][]string{}, settles: map[sm.NodeID][]chain.Term{},
 	}
 	d.policy = Policy{BlockInterval: 300 * time.Millisecond}
 	scheme := cositest.New("dynasty")
@@ -137,7 +139,7 @@ func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.
 		pub, err := scheme.Public(secret)
 		must(t, err)
 		d.ids, d.keys, cosigns = append(d.ids, sm.NodeID(2*i+1)), append(d.keys, key), append(cosigns, pub)
-		d.sign = append(d.sign, func(msg []byte) (cosi.Signature, error) { return scheme.Sign(secret, msg) })
+		d.voices = append(d.voices, Voice{key, func(msg []byte) (cosi.Signature, error) { return scheme.Sign(secret, msg) }, pub})
 	}
 	for _, r := range script {
 		b := &chain.Committee{Shard: 3, Term: r.term}
@@ -161,10 +163,15 @@ func newDynasty(t testing.TB, size int, script []reign, seed uint64, faults sim.
 func (d *dynasty) index(id sm.NodeID) int { return slices.Index(d.ids, id) }
 
 func (d *dynasty) config(id sm.NodeID, app Application) ChainConfig {
-	i := d.index(id)
+	voice := func(signing sig.PublicKey) (Voice, bool) {
+		if ring := d.rings[id]; ring != nil {
+			return ring(signing)
+		}
+		return d.voices[d.index(id)].Only(signing)
+	}
 	return ChainConfig{
-		ChainID: realmID, Shard: 3, Self: id, Committees: archive{d, id}, Key: d.keys[i], Cosign: d.sign[i],
-		Policy: d.policy, App: app, Sources: d.sources,
+		ChainID: realmID, Shard: 3, Self: id, Committees: archive{d, id}, Voice: voice,
+		Policy: d.policy, App: app, Sources: d.sources, Anchors: d.anchors,
 	}
 }
 
@@ -249,7 +256,16 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 			err = errors.New("a bad payload")
 		}
 		return time.Duration(d.net.Random().IntN(3)) * time.Millisecond, Checked{Hash: e.Body.Hash, Err: err}
+	case Recall:
+		if d.shelf(id).blocks[e.Height] == nil {
+			d.net.Fail(fmt.Errorf("node %d is asked for block %d, which is not in its log", id, e.Height))
+		}
+		return time.Millisecond, Recalled{e.Height, d.shelf(id).header(e.Height).Hash()}
 	case Serve:
+		if e.Headers {
+			d.net.Inject(id, e.To, d.shelf(id).headers(e))
+			break
+		}
 		reply, err := d.shelf(id).serve(e)
 		if err != nil {
 			d.net.Fail(err)
@@ -297,6 +313,22 @@ func (d *dynasty) shelf(id sm.NodeID) *shelf {
 		}
 	}
 	return s
+}
+
+func (s *shelf) header(height uint64) *chain.Header {
+	b, err := chain.DecodeBlock(s.blocks[height])
+	if err != nil {
+		return &chain.Header{}
+	}
+	return &b.Header
+}
+
+func (s *shelf) headers(e Serve) *Headers {
+	h := &Headers{}
+	for i := range uint64(e.Count) {
+		h.List = append(h.List, *s.header(e.From + i))
+	}
+	return h
 }
 
 func (s *shelf) serve(e Serve) (*SyncReply, error) {
@@ -425,7 +457,10 @@ func (d *dynasty) onFinal(id sm.NodeID, b *chain.Block, bodies []*chain.Body) {
 		}
 		d.sources = d.boards[d.terms[d.at]].Members
 		for _, id := range d.ids {
-			d.net.After(time.Millisecond, func() { d.net.Do(id, SourcesChanged{d.sources}) })
+			d.net.After(time.Millisecond, func() {
+				d.net.Do(id, SourcesChanged{d.sources})
+				d.net.Do(id, CommitteesChanged{})
+			})
 		}
 	}
 }

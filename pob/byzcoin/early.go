@@ -1,6 +1,8 @@
 package byzcoin
 
 import (
+	"errors"
+
 	"ios/chain"
 	"ios/internal/sm"
 )
@@ -20,8 +22,12 @@ type earlyMsg struct {
 	msg  *Tagged
 }
 
-// maxEarly bounds the bytes that are kept of a member: a body and some votes.
-const maxEarly = chain.MaxBodyBytes + 1<<16
+// What is kept of a member is bounded: what it says in a few blocks, and a full
+// body.
+const (
+	maxEarlyMsgs = 32 // messages
+	maxEarly     = chain.MaxBodyBytes + 1<<16
+)
 
 // size is about what it takes to keep a message.
 func (t *Tagged) size() int {
@@ -34,27 +40,39 @@ func (t *Tagged) size() int {
 // keep keeps a few messages of each member of the next committee.
 func (c *Chain) keep(from sm.NodeID, t *Tagged) {
 	e := &c.early
-	if !follows(t.Term, c.m.term()) || c.m.ended != nil && t.Term != c.term || e.count[from] >= maxLater {
+	if !follows(t.Term, c.m.term()) || c.m.ended != nil && t.Term != c.term || e.count[from] >= maxEarlyMsgs || !c.expects(t.Term, from) {
+		return
+	}
+	size := t.size()
+	if e.bytes[from]+size > maxEarly {
 		return
 	}
 	if e.count == nil {
 		e.count, e.bytes = make(map[sm.NodeID]int), make(map[sm.NodeID]int)
-		e.boards = make(map[chain.Term]*chain.Committee)
-	}
-	if e.boards[t.Term] == nil {
-		b, err := c.cfg.committee(t.Term)
-		if err != nil {
-			return
-		}
-		e.boards[t.Term] = b
-	}
-	size := t.size()
-	if e.boards[t.Term].Seat(from) < 0 || e.bytes[from]+size > maxEarly {
-		return
 	}
 	e.count[from]++
 	e.bytes[from] += size
 	e.list = append(e.list, earlyMsg{from, t})
+}
+
+// expects reports whether a validator is a member in a term that may be the next.
+// An epoch that is not known here begins with the members that it finds in office:
+// those who know it already go on, and a leader who is the last to hear of it must
+// not have missed their bodies.
+func (c *Chain) expects(term chain.Term, from sm.NodeID) bool {
+	b := c.early.boards[term]
+	if b == nil {
+		var err error
+		if b, err = c.cfg.committee(term); err != nil {
+			_, seated := c.m.seats[from]
+			return seated && errors.Is(err, chain.ErrNotReady)
+		}
+		if c.early.boards == nil {
+			c.early.boards = make(map[chain.Term]*chain.Committee)
+		}
+		c.early.boards[term] = b
+	}
+	return b.Seat(from) >= 0
 }
 
 // replayEarly consumes what came early for the term that has begun.

@@ -1,6 +1,7 @@
 package byzcoin
 
 import (
+	"slices"
 	"time"
 
 	"ios/internal/sm"
@@ -10,44 +11,73 @@ import (
 // the certificates of the blocks that become final, so that one honest member
 // tells it at once, and fetches the blocks from whoever has them.
 
-// maxGuests bounds the validators without a seat that have an account of their
-// own. The others share one, and cannot follow.
+// maxGuests bounds the strangers that have an account of their own: validators
+// without a seat that our owner does not name. The others share one, and cannot
+// follow. Those that it names, since they have a seat in a term to come, always have
+// one, so that strangers cannot keep them from catching up.
 const maxGuests = 64
 
 // guests are the accounts of validators without a seat.
 type guests struct {
-	list []*guest
-	rest peer
+	list  []*guest
+	named []sm.NodeID
+	rest  peer
 }
 
 type guest struct {
-	id   sm.NodeID
-	used time.Time
+	id    sm.NodeID
+	used  time.Time
+	named bool
 	peer
 }
 
-// of finds the account of a validator. A new one takes the place of one that was
-// not used for the given time, if there is no other.
+// name says who is no stranger. Strangers above the bound lose their accounts, those
+// first that used them least lately.
+func (g *guests) name(ids []sm.NodeID) {
+	g.named = slices.Clone(ids)
+	for _, x := range g.list {
+		x.named = slices.Contains(ids, x.id)
+	}
+	strangers := g.strangers()
+	if len(strangers) <= maxGuests {
+		return
+	}
+	slices.SortStableFunc(strangers, func(a, b *guest) int { return b.used.Compare(a.used) })
+	g.list = slices.DeleteFunc(g.list, func(x *guest) bool { return slices.Contains(strangers[maxGuests:], x) })
+}
+
+func (g *guests) strangers() (list []*guest) {
+	for _, x := range g.list {
+		if !x.named {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// of finds the account of a validator. That of a new stranger takes the place of
+// one that was not used for the given time, if there is no other.
 func (g *guests) of(id sm.NodeID, now time.Time, idle time.Duration) *peer {
-	free := -1
-	for i, x := range g.list {
+	for _, x := range g.list {
 		if x.id == id {
 			x.used = now
 			return &x.peer
 		}
-		if free < 0 && now.Sub(x.used) > idle {
-			free = i
+	}
+	x := &guest{id: id, used: now, named: slices.Contains(g.named, id)}
+	if !x.named {
+		strangers := g.strangers()
+		free := slices.IndexFunc(strangers, func(x *guest) bool { return now.Sub(x.used) > idle })
+		switch {
+		case len(strangers) < maxGuests:
+		case free >= 0:
+			*strangers[free] = *x
+			return &strangers[free].peer
+		default:
+			return &g.rest
 		}
 	}
-	x := &guest{id: id, used: now}
-	switch {
-	case len(g.list) < maxGuests:
-		g.list = append(g.list, x)
-	case free >= 0:
-		g.list[free] = x
-	default:
-		return &g.rest
-	}
+	g.list = append(g.list, x)
 	return &x.peer
 }
 

@@ -60,6 +60,7 @@ type Machine struct {
 	best     *Certified    // the highest commit certificate above the final height
 	bestAt   time.Time     // when we learned of best
 	verified facts
+	doubted  uint64 // up to here certificates from logs are checked one by one
 
 	later  [][]sm.Message // of each seat, for heights and views to come
 	replay bool

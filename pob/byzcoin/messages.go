@@ -102,6 +102,15 @@ type (
 		MaxBytes uint32
 	}
 
+	// FetchHeaders asks for the headers of final blocks, of whatever term.
+	FetchHeaders struct {
+		From  uint64 // height of the first
+		Count uint32
+	}
+
+	// Headers answers FetchHeaders: all of them in order, or none.
+	Headers struct{ List []chain.Header }
+
 	// Follow asks a member for the certificates of final blocks, for a while.
 	Follow struct{}
 
@@ -146,6 +155,8 @@ const (
 	kindTagged
 	kindWhere
 	kindAhead
+	kindFetchHeaders
+	kindHeaders
 )
 
 // hash of the header, computed once.

@@ -46,6 +46,9 @@ type Serve struct {
 	From     uint64 // height of the first block
 	Count    int
 	MaxBytes int
+	// Headers asks for the headers alone, as [Headers], and for all of them or
+	// nothing.
+	Headers bool
 }
 
 // ReadBody asks the runner to read a final body from its log and to send it to a

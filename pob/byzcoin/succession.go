@@ -61,6 +61,7 @@ func (c *Chain) begin() {
 	for i := range c.pending {
 		c.deliver(c.pending[i])
 	}
+	c.tellDropped()
 	if c.m.ended == nil {
 		c.run(Start{})
 	} else {
@@ -74,6 +75,7 @@ func (c *Chain) succeed() {
 	for c.m.ended != nil {
 		if !c.told {
 			c.deliver(c.leave())
+			c.tellDropped()
 		}
 		old := c.m
 		if c.why = c.enter(); c.why != nil {
@@ -94,10 +96,9 @@ func (c *Chain) leave() Succeeded {
 	c.term = c.cfg.App.Next()
 	s := Succeeded{From: c.m.term(), To: c.term, Height: c.m.height, Unfinished: c.m.unfinished()}
 	if len(s.Unfinished) > 0 {
-		if len(c.pending) == maxPending {
-			c.pending = slices.Delete(c.pending, 0, 1)
-		}
+		s.Unfinished = c.fit(s.From, s.Unfinished)
 		c.pending = append(c.pending, s)
+		c.bound()
 	}
 	return s
 }

@@ -126,6 +126,38 @@ func TestMessagesOfTheNextTermAreKept(t *testing.T) {
 	d.eventually("all agree", d.settled, 5*time.Second)
 }
 
+// A leader that is the last to hear of its epoch has missed nothing of what the
+// others said in it: the first block waits for no repetition.
+func TestTheLastToHearOfAnEpochLeads(t *testing.T) {
+	d := newDynasty(t, 4, reigns("0123 | 0123"), 1, calm)
+	d.net.RunFor(50 * time.Millisecond)
+	for _, id := range d.ids {
+		d.unknown[id] = d.terms[1]
+	}
+	hear := func(v int) {
+		delete(d.unknown, d.ids[v])
+		d.net.Do(d.ids[v], CommitteesChanged{})
+	}
+	d.author(1, "turn 1")
+	d.eventually("the term has ended", func() bool {
+		return d.at == 1 && d.chain(0).m.ended != nil && d.chain(1).m.ended != nil && d.chain(2).m.ended != nil && d.chain(3).m.ended != nil
+	}, time.Second)
+	lead := d.index(d.boards[d.terms[1]].Members[leadOf(d.blocks[d.top], d.boards[d.terms[1]])])
+	for v := range 4 {
+		if v != lead {
+			hear(v)
+		}
+	}
+	d.author((lead+1)%4, "early")
+	d.net.RunFor(4 * calm.MaxDelay) // they hold it, and do not send it again
+	top, began := d.top, d.net.Now()
+	hear(lead)
+	d.eventually("the first block of the epoch is final", func() bool { return d.top == top+1 }, time.Second)
+	if took := d.net.Now().Sub(began); took > 8*calm.MaxDelay {
+		t.Errorf("the first block came %v after the leader heard of the epoch, a message takes %v", took, calm.MaxDelay)
+	}
+}
+
 // Strangers, and members beyond their share, are not kept.
 func TestLittleIsKeptOfTheNextTerm(t *testing.T) {
 	d := newDynasty(t, 5, reigns("0123 0124"), 1, calm)
@@ -141,7 +173,7 @@ func TestLittleIsKeptOfTheNextTerm(t *testing.T) {
 		from(1, chain.Term{Epoch: 5})
 		from(1, chain.Term{Epoch: 2})
 	}
-	if n := len(c.early.list); n != 2*maxLater {
+	if n := len(c.early.list); n != 2*maxEarlyMsgs {
 		t.Errorf("%d messages are kept", n)
 	}
 	big := &chain.Body{Chain: realmID, Shard: 3, Epoch: 1, Batch: 1, Author: d.ids[2], Number: 1, Payload: make([]byte, chain.MaxBodyBytes*2/3)}
@@ -149,7 +181,7 @@ func TestLittleIsKeptOfTheNextTerm(t *testing.T) {
 	for range 5 {
 		c.Step(d.net.Now(), sm.Receive{From: d.ids[2], Msg: &Tagged{d.terms[1], &Body{big}}})
 	}
-	if n := len(c.early.list); n != 2*maxLater+1 {
+	if n := len(c.early.list); n != 2*maxEarlyMsgs+1 {
 		t.Errorf("%d messages are kept after large bodies", n)
 	}
 }

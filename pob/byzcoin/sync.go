@@ -110,6 +110,7 @@ func (m *Machine) applySynced() {
 			m.timer(timerApply, m.now)
 			return
 		}
+		m.vouch(m.sync.got)
 		b, ok := m.sync.next(m.height)
 		if !ok {
 			return

@@ -5,7 +5,7 @@ import (
 	"ios/internal/sm"
 )
 
-// The messages of a [Chain], besides Fetch and SyncReply.
+// The messages of a [Chain], besides those that fetch blocks.
 type (
 	// Tagged carries a message between the members of one term's committee.
 	Tagged struct {
@@ -46,7 +46,7 @@ func (a *Ahead) AppendTo(dst []byte) []byte {
 // a Tagged, unless it belongs to no term.
 func Tag(term chain.Term, msg sm.Message) sm.Message {
 	switch msg.(type) {
-	case *Fetch, *SyncReply, *Tagged, *Where, *Ahead:
+	case *Fetch, *SyncReply, *FetchHeaders, *Headers, *Tagged, *Where, *Ahead:
 		return msg
 	}
 	return &Tagged{term, msg}
@@ -63,7 +63,7 @@ func Untag(msg sm.Message) sm.Message {
 // free reports whether a message belongs to no term.
 func free(kind byte) bool {
 	switch kind {
-	case kindFetch, kindSyncReply, kindTagged, kindWhere, kindAhead:
+	case kindFetch, kindSyncReply, kindFetchHeaders, kindHeaders, kindTagged, kindWhere, kindAhead:
 		return true
 	}
 	return false

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -54,6 +56,23 @@ func TestDealersAreNamedByGroup(t *testing.T) {
 	}
 	if len(groups) != 3 || groups[0] != 3 || groups[1] != 3 || groups[2] != 3 {
 		t.Errorf("dealers by group: %v", groups)
+	}
+}
+
+// Members whose keys the seed had not fixed could have chosen them to suit the value:
+// no record with such is believed, whoever has certified it.
+func TestKeysAreFixedBeforeTheValue(t *testing.T) {
+	n := beacontest.New(scheme, 4, 0)
+	before := n.Book()
+	n.Epoch()
+	rec := *n.Book().Current()
+	if _, err := beacon.Judge(before, &rec, n.Transcripts[0]); err != nil || rec.Course != identity.Drawn {
+		t.Fatalf("a record that is %v: %v", rec.Course, err)
+	}
+	rec.Members = slices.Clone(rec.Members)
+	rec.Members[2].VRF[0] ^= 1
+	if _, err := beacon.Judge(before, &rec, n.Transcripts[0]); err == nil || !strings.Contains(err.Error(), "the seed had fixed") {
+		t.Errorf("another key: %v", err)
 	}
 }
 

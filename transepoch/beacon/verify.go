@@ -111,8 +111,27 @@ func Judge(before *identity.Book, rec *identity.Epoch, transcript []byte) (*Valu
 		return nil, chain.Rule(chain.ErrProof, "the transcript gives %s of choice %s in view %d, the record of epoch %d has %s of choice %s in view %d",
 			out.Random.Short(), out.Choice.Short(), out.View, rec.Number, rec.Random.Short(), rec.Seed.Choice.Short(), rec.Seed.View)
 	}
+	if err := keysFixed(rec, out.SignOff); err != nil {
+		return nil, err
+	}
 	v.Servers, v.View, v.Choice, v.Height = len(cfg.Servers), out.View, out.Choice, rec.Seed.Height
 	return v, v.dealers(before.Current(), transcript, out)
+}
+
+// keysFixed makes sure that the validators of an epoch had chosen their keys before
+// anybody knew its value: the seed has fixed both.
+func keysFixed(rec *identity.Epoch, signOff []byte) error {
+	if rec.Course != identity.Drawn {
+		return nil // those of the epoch before
+	}
+	s, err := identity.DecodeSignOff(signOff)
+	if err != nil {
+		return err
+	}
+	if h := identity.HashFrozen(rec.Number, rec.Members); h != s.Frozen {
+		return chain.Rule(chain.ErrProof, "the members of epoch %d are %s, the seed had fixed %s", rec.Number, h.Short(), s.Frozen.Short())
+	}
+	return nil
 }
 
 // without is a value that no run of the beacon made.

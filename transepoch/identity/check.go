@@ -2,6 +2,7 @@ package identity
 
 import (
 	"errors"
+	"slices"
 
 	"ios/chain"
 	"ios/drp"
@@ -9,18 +10,32 @@ import (
 
 // Checker checks what bodies show by themselves, in one epoch. It takes
 // milliseconds for a registration and up to a second for an output of hundreds of
-// validators, so it works apart from the state. It is not shared between
-// goroutines.
+// validators, so it works apart from the state. Those of one state are used one
+// after the other: what one has verified the next need not.
 type Checker struct {
-	book *Book
-	seed *seed // that of the state that it came from
+	book  *Book
+	seed  *seed // that of the state that it came from
+	known *outputs
+}
+
+// outputs remembers the last outputs that were verified. Authors may repeat each
+// other's.
+type outputs struct {
+	list [16]outputKey
+	next int
+}
+
+type outputKey struct{ record, transcript, random chain.Hash }
+
+func (o *outputs) add(k outputKey) {
+	o.list[o.next%len(o.list)] = k
+	o.next++
 }
 
 // Check checks a body of the current term and gives its Content. Members ack
-// nothing else. Self is who asks: of a seed, a member checks the dealings to its
-// own group. A fault is the author's, except for the kind chain.ErrNotReady:
-// that is an output before its seed is final here.
-func (c *Checker) Check(b *chain.Body, self chain.ValidatorID) (*Payload, error) {
+// nothing else, and all come to the same result. A fault is the author's, except
+// for the kind chain.ErrNotReady: that is an output before its seed is final here.
+func (c *Checker) Check(b *chain.Body) (*Payload, error) {
 	p, err := DecodePayload(b.Payload)
 	if err != nil {
 		return nil, err
@@ -40,14 +55,14 @@ func (c *Checker) Check(b *chain.Body, self chain.ValidatorID) (*Payload, error)
 		if seen[KindCarried] > MaxCarried {
 			return nil, chain.Rule(ErrOp, "more than %d bundles of shards in one body", MaxCarried)
 		}
-		if err := c.checkOp(op, self); err != nil {
+		if err := c.checkOp(op); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
 }
 
-func (c *Checker) checkOp(op Op, self chain.ValidatorID) error {
+func (c *Checker) checkOp(op Op) error {
 	cur := c.book.current()
 	id := cur.rec.Chain
 	switch op := op.(type) {
@@ -71,7 +86,10 @@ func (c *Checker) checkOp(op Op, self chain.ValidatorID) error {
 		if err := c.epoch(op.Kind(), op.Epoch, cur.rec.Number+1); err != nil {
 			return err
 		}
-		_, err := drp.CheckChoice(c.book.Beacon(), op.Choice, self)
+		// A wrong dealing would count as zero; but if it were for the members of its
+		// group alone to refuse it, those who ack the body and those who never do
+		// could stop the chain.
+		_, err := drp.CheckWhole(c.book.Beacon(), op.Choice)
 		return err
 	case *Output:
 		return c.checkOutput(op)
@@ -124,12 +142,18 @@ func (c *Checker) checkOutput(op *Output) error {
 	if c.seed == nil {
 		return chain.Rule(chain.ErrNotReady, "an output for epoch %d before its seed is final here; fetch the blocks first", op.Epoch)
 	}
-	out, err := drp.Verify(c.book.Beacon(), transcript(c.seed.raw, op.Rest))
+	raw := transcript(c.seed.raw, op.Rest)
+	key := outputKey{c.book.current().hash, HashTranscript(raw), op.Random}
+	if slices.Contains(c.known.list[:], key) {
+		return nil
+	}
+	out, err := drp.Verify(c.book.Beacon(), raw)
 	if err != nil {
 		return err
 	}
 	if out.Random != op.Random {
 		return chain.Rule(ErrOp, "an output of %s, its transcript gives %s", op.Random.Short(), out.Random.Short())
 	}
+	c.known.add(key)
 	return nil
 }

@@ -27,6 +27,10 @@
 //     asked to leave, then those who gave no sign of life in Policy.AbsentEpochs
 //     epochs in a row, then newcomers, each in the order of asking. The others
 //     wait. Who was left out for its absence keeps its stake and may come back.
+//   - Nobody leaves into a set that misses the policy's bound, by package safety, if
+//     the genesis met it: who asked waits until others join, or until it is left
+//     out for its absence, and is then gone. Those who are absent are left out all
+//     the same, so that the epochs go on: [State.Warnings].
 //   - Stake comes back Policy.UnbondEpochs after the epoch in which it ceased to
 //     count, as a [Payout] in the record of that epoch: to an address in a shard,
 //     or as credit in the registry, with which somebody can join. A payout to a

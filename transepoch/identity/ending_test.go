@@ -76,6 +76,7 @@ func TestOutputsAreVerified(t *testing.T) {
 	other := newRig(t, 1, 7, 0, func(p *chain.Policy) { p.MinFee = 1 })
 	seed, signOff := r.seed()
 	good := r.reveal(seed, signOff)
+	r.body(1, good) // which is remembered, and nothing that differs from it
 	foreignSeed, foreignSignOff := other.seed()
 	r.refused(nil, other.reveal(foreignSeed, foreignSignOff))
 	r.refused(ErrOp, &Output{3, good.Random, good.Rest})
@@ -86,6 +87,9 @@ func TestOutputsAreVerified(t *testing.T) {
 		r.refused(nil, &Output{2, good.Random, b})
 	}
 	rep := r.block(r.body(2, good), r.body(3, good), r.body(4, &Alive{1}))
+	if r.state.known.next != 1 {
+		t.Errorf("one output was verified %d times", r.state.known.next)
+	}
 	if rep.Ops[0].Reason != Done || rep.Ops[1].Reason != ReasonEnded || rep.Ops[2].Reason != Done {
 		t.Errorf("the same twice, and more behind it: %v", rep.Ops)
 	}
@@ -309,6 +313,25 @@ func TestSeedAndEndInOneBlock(t *testing.T) {
 	rep := r.block(&chain.Body{Content: &Payload{ops}, Payload: (&Payload{ops}).AppendTo(nil)})
 	if rep.Ops[0].Reason != Done || rep.Ops[1].Reason != ReasonUnseeded || rep.Ops[2].Reason != ReasonUnseeded || rep.Epoch != nil {
 		t.Fatal(rep.Ops)
+	}
+}
+
+// What a seed has fixed of the next members anybody finds in the record that comes
+// of it, also if somebody took stake back in between.
+func TestTheRecordShowsWhatTheSeedHasFixed(t *testing.T) {
+	r := newRig(t, 1, 7, 100)
+	r.block(append(r.alive(), r.body(0, r.bases()...))...)
+	r.want(Done, r.rotate(2, newSecrets(2, 1)))
+	seed, signOff := r.seed()
+	r.want(Done, r.unbond(1, 10, Payee{}))
+	rec := r.block(r.body(0, r.reveal(seed, signOff))).Epoch
+	s := must(DecodeSignOff(signOff))
+	if rec == nil || rec.Course != Drawn || rec.Members[1].Stake != 90 || HashFrozen(2, rec.Members) != s.Frozen {
+		t.Errorf("the record is of another set than the seed: %+v", rec)
+	}
+	rec.Members[3].PVSS[0] ^= 1
+	if HashFrozen(2, rec.Members) == s.Frozen {
+		t.Error("another key is the same set")
 	}
 }
 

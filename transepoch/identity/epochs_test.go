@@ -90,6 +90,7 @@ func (k countingKeys) Point(s cosi.Signature) (cosi.Point, error)    { return s,
 func (k countingKeys) Encode(p cosi.Point) cosi.Signature            { return p.(cosi.Signature) }
 func (k countingKeys) Sum([]cosi.Point) (cosi.Point, error)          { return nil, errors.New("not here") }
 func (k countingKeys) Message(msg []byte) (cosi.Message, error)      { return message(msg), nil }
+func (k countingKeys) CheckAll([]cosi.Claim) bool                    { return false }
 func (k countingKeys) Derive(ks []cosi.PublicKey) (cosi.Keys, error) { return k.derive(nil, ks) }
 func (k countingKeys) Check(mask cosi.Mask, m cosi.Message, p cosi.Point) bool {
 	*k.n++

@@ -50,54 +50,34 @@ func (x *execution) freeze() *frozen {
 			f.stalled.Add(shard)
 		}
 	}
-	f.hash = tagged(tagFrozen, number(cur.Number+1), appendMembers(nil, x.membersOf(f)))
+	f.hash = HashFrozen(cur.Number+1, x.membersOf(f))
 	return f
+}
+
+// HashFrozen is how a seed names the frozen set of an epoch: by its validators with
+// their keys, names and addresses. It leaves out their stakes, which may change
+// until the epoch begins, so that the record of an epoch that is [Drawn] shows it,
+// too.
+func HashFrozen(epoch uint64, members []Member) chain.Hash {
+	fixed := slices.Clone(members)
+	for i := range fixed {
+		fixed[i].Stake = 0
+	}
+	return tagged(tagFrozen, number(epoch), appendMembers(nil, fixed))
 }
 
 // choose applies the bound on comings and goings. Those who asked first come or
 // go first.
 func (x *execution) choose(f *frozen) {
-	p := &x.book.genesis.Policy
-	var leave, shed, join []*entry
-	size := 0
-	for _, e := range x.l.entries {
-		switch {
-		case e.in && e.leave:
-			leave = append(leave, e)
-		case e.in && e.missed >= uint32(p.AbsentEpochs) && !e.alive:
-			shed = append(shed, e)
-		case !e.in && e.wants && !e.leave:
-			join = append(join, e)
-		}
-		if e.in {
-			size++
+	m := x.l.moving(&x.book.genesis.Policy)
+	// As many leave as may without missing the policy's bound.
+	for leavers := len(m.leave); ; leavers-- {
+		set := x.book.move(&m, leavers)
+		if leavers == 0 || x.book.bears(set.size) {
+			f.left, f.shed, f.joined = pick(m.leave[:set.left]), pick(set.absent[:set.shed]), pick(m.join[:set.joined])
+			break
 		}
 	}
-	byAsking := func(a, b *entry) int { return cmp.Compare(a.asked, b.asked) }
-	slices.SortFunc(leave, byAsking)
-	slices.SortFunc(join, byAsking)
-	room := max(1, size*p.Churn/permille)
-	least := x.book.genesis.Shards
-	if !x.book.genesis.TestNetwork {
-		least *= 4
-	}
-	take := func(from []*entry, to *[]chain.ValidatorID, change int, fits func(size int) bool) {
-		for _, e := range from {
-			if room == 0 || !fits(size+change) {
-				break
-			}
-			*to = append(*to, e.id)
-			room--
-			size += change
-		}
-		slices.Sort(*to)
-	}
-	// Fewer validators can be fewer groups, which are larger.
-	chooses := func(size int) bool { return choiceSize(size, p.GroupSize) <= maxChoice }
-	large := func(size int) bool { return size >= least && chooses(size) }
-	take(leave, &f.left, -1, large)
-	take(shed, &f.shed, -1, large)
-	take(join, &f.joined, 1, chooses)
 	out := func(id chain.ValidatorID) bool {
 		return slices.Contains(f.left, id) || slices.Contains(f.shed, id)
 	}
@@ -106,6 +86,79 @@ func (x *execution) choose(f *frozen) {
 			f.members = append(f.members, e.id)
 		}
 	}
+}
+
+// moving is who may come and go, in the order of asking.
+type moving struct {
+	size                int
+	leave, absent, join []*entry
+}
+
+func (l *ledger) moving(p *chain.Policy) (m moving) {
+	for _, e := range l.entries {
+		absent := e.missed >= uint32(p.AbsentEpochs) && !e.alive
+		switch {
+		case e.in && e.leave:
+			m.leave = append(m.leave, e)
+		case e.in && absent:
+			m.absent = append(m.absent, e)
+		case !e.in && e.wants && !e.leave:
+			m.join = append(m.join, e)
+		}
+		if e.in {
+			m.size++
+		}
+	}
+	byAsking := func(a, b *entry) int { return cmp.Compare(a.asked, b.asked) }
+	slices.SortFunc(m.leave, byAsking)
+	slices.SortFunc(m.join, byAsking)
+	return m
+}
+
+// moved is how many of them come and go.
+type moved struct {
+	size               int // of the next set
+	left, shed, joined int
+	absent             []*entry // of whom some are shed
+}
+
+// move lets at most so many leave, then those go who are absent, then newcomers
+// come. Who would leave and has to stay goes all the same if it is absent.
+func (b *Book) move(m *moving, leavers int) moved {
+	p := &b.genesis.Policy
+	room := max(1, m.size*p.Churn/permille)
+	least := b.genesis.Shards
+	if !b.genesis.TestNetwork {
+		least *= 4
+	}
+	set := moved{size: m.size}
+	take := func(most, change int, fits func(size int) bool) (n int) {
+		for n < most && room > 0 && fits(set.size+change) {
+			n, room, set.size = n+1, room-1, set.size+change
+		}
+		return n
+	}
+	// Fewer validators can be fewer groups, which are larger.
+	chooses := func(size int) bool { return choiceSize(size, p.GroupSize) <= maxChoice }
+	large := func(size int) bool { return size >= least && chooses(size) }
+	set.left = take(leavers, -1, large)
+	set.absent = slices.Clone(m.absent)
+	for _, e := range m.leave[set.left:] {
+		if e.missed >= uint32(p.AbsentEpochs) && !e.alive {
+			set.absent = append(set.absent, e)
+		}
+	}
+	set.shed = take(len(set.absent), -1, large)
+	set.joined = take(len(m.join), 1, chooses)
+	return set
+}
+
+func pick(list []*entry) (ids []chain.ValidatorID) {
+	for _, e := range list {
+		ids = append(ids, e.id)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // membersOf is the next frozen set with its keys and stakes as they are now.

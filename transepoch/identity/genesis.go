@@ -32,7 +32,7 @@ func CheckGenesis(g *chain.Genesis, scheme cosi.Scheme) error {
 	if g.Policy.EpochLength > 0 && g.Policy.MinStake == 0 {
 		return chain.Rule(chain.ErrGenesis, "policy: min_stake of at least 1 is wanted where epochs end: without stake anybody can fill the registry")
 	}
-	if _, err := safety.Assess(safetyPlan(&g.Policy, len(g.Validators), g.Shards)); err != nil {
+	if _, err := safety.Assess(SafetyPlan(&g.Policy, len(g.Validators), g.Shards)); err != nil {
 		return chain.Rule(chain.ErrGenesis, "policy: %v; a test network may do without", err)
 	}
 	return nil
@@ -41,7 +41,7 @@ func CheckGenesis(g *chain.Genesis, scheme cosi.Scheme) error {
 // Risk is how safe the sizes of a genesis are. The error is of kind
 // [safety.ErrUnsafe] if they miss the policy's bound.
 func Risk(g *chain.Genesis) (safety.Report, error) {
-	return safety.Assess(safetyPlan(&g.Policy, len(g.Validators), g.Shards))
+	return safety.Assess(SafetyPlan(&g.Policy, len(g.Validators), g.Shards))
 }
 
 func checkPVSS(v *chain.Validator) error {
@@ -53,7 +53,8 @@ func checkPVSS(v *chain.Validator) error {
 
 const permille = 1000
 
-func safetyPlan(p *chain.Policy, validators, shards int) safety.Plan {
+// SafetyPlan is what a policy wants of so many validators, for [safety.Assess].
+func SafetyPlan(p *chain.Policy, validators, shards int) safety.Plan {
 	// Read from text the power of ten is exactly rounded on every machine.
 	bound, _ := strconv.ParseFloat("1e-"+strconv.Itoa(p.Bound), 64)
 	size := (validators + shards - 1) / shards
@@ -68,7 +69,7 @@ func safetyPlan(p *chain.Policy, validators, shards int) safety.Plan {
 // batchSize is the most seats of a shard that change at once, for the smallest
 // shard, after the calculator.
 func batchSize(p *chain.Policy, validators, shards int) int {
-	plan := safetyPlan(p, validators, shards)
+	plan := SafetyPlan(p, validators, shards)
 	size := validators / shards
 	byzantine := safety.Byzantine(validators, plan.ByzantineShare)
 	likely := safety.Likely(validators, byzantine, size, plan.Bound/float64(shards))

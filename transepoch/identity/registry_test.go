@@ -2,10 +2,12 @@ package identity
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"ios/chain"
 	"ios/chain/sig"
+	"ios/eds/safety"
 )
 
 func payerKey(n byte) *sig.Key { return must(sig.FromSeed(append(make([]byte, 31), n))) }
@@ -277,6 +279,54 @@ func TestShedding(t *testing.T) {
 	r.want(ReasonAgain, r.resume(quiet))
 	if rec = pass(); !slices.Equal(rec.Joined, []chain.ValidatorID{quiet}) {
 		t.Fatalf("joined: %v", rec.Joined)
+	}
+}
+
+// In a network that met its bound nobody leaves into a set that misses it: who
+// asked waits until somebody joins, and who waits and is gone is left out for its
+// absence. The registry says so.
+func TestLeavingKeepsTheBound(t *testing.T) {
+	r := newRig(t, 2, 14, 0, func(p *chain.Policy) { p.Churn, p.Byzantine, p.AbsentEpochs = 400, 200, 2 })
+	for n, meets := range map[int]bool{14: true, 13: false, 12: false} {
+		if _, err := safety.Assess(SafetyPlan(&r.g.Policy, n, 2)); (err == nil) != meets {
+			t.Fatalf("%d validators: %v", n, err)
+		}
+	}
+	if w := r.state.Warnings(); w != nil {
+		t.Errorf("nothing is wrong, and it warns: %q", w)
+	}
+	to := Payee{Owner: chain.Address{1}}
+	r.want(Done, r.leave(3, to))
+	r.want(Done, r.leave(8, to))
+	for range 2 {
+		r.block(append(r.alive(8), r.body(0, r.bases()...))...)
+		if rec := r.finish(); len(rec.Left)+len(rec.Shed) > 0 {
+			t.Fatalf("epoch %d lets %v go, and %v", rec.Number, rec.Left, rec.Shed)
+		}
+	}
+	if w := r.state.Warnings(); len(w) != 1 || !strings.Contains(w[0], "2 of the 14 members asked to leave and have to wait") {
+		t.Errorf("it warns: %q", w)
+	}
+	r.want(Done, r.join(20, 0, nil))
+	r.block(append(r.alive(8), r.body(0, r.bases()...))...)
+	rec := r.finish() // validator 8 is away, the new one takes its place
+	if len(rec.Left) > 0 || !slices.Equal(rec.Shed, []chain.ValidatorID{8}) || len(rec.Joined) != 1 {
+		t.Fatalf("left %v, shed %v, joined %v", rec.Left, rec.Shed, rec.Joined)
+	}
+	if s, _ := r.state.Validator(8); !s.Gone {
+		t.Error("who asked to leave and was absent is not gone")
+	}
+	r.want(Done, r.join(21, 0, nil))
+	r.block(append(r.alive(5), r.body(0, r.bases()...))...)
+	if rec := r.finish(); !slices.Equal(rec.Left, []chain.ValidatorID{3}) || len(rec.Joined) != 1 {
+		t.Fatalf("left %v, joined %v", rec.Left, rec.Joined)
+	}
+	for len(r.members()) == 14 { // who is absent goes in any case
+		r.block(append(r.alive(5), r.body(0, r.bases()...))...)
+		r.finish()
+	}
+	if w := r.state.Warnings(); len(w) != 1 || !strings.Contains(w[0], "the 13 members miss the policy's bound") {
+		t.Errorf("it warns: %q", w)
 	}
 }
 

@@ -152,7 +152,7 @@ func (r *rig) vote(c *chain.Committee, h *chain.Header, phase chain.Phase) chain
 func (r *rig) body(author chain.ValidatorID, ops ...Op) *chain.Body {
 	r.Helper()
 	b := &chain.Body{Chain: r.g.ID(), Shard: chain.IdentityShard, Epoch: r.state.Next().Epoch, Author: author, Payload: (&Payload{ops}).AppendTo(nil)}
-	content, err := r.state.Checker().Check(b, author)
+	content, err := r.state.Checker().Check(b)
 	if err != nil {
 		r.Fatalf("a body by %d: %v", author, err)
 	}
@@ -166,7 +166,7 @@ func (r *rig) refused(kind error, ops ...Op) {
 	r.Helper()
 	author := r.members()[0]
 	b := &chain.Body{Chain: r.g.ID(), Shard: chain.IdentityShard, Epoch: r.state.Next().Epoch, Author: author, Payload: (&Payload{ops}).AppendTo(nil)}
-	if _, err := r.state.Checker().Check(b, author); err == nil || kind != nil && !errors.Is(err, kind) {
+	if _, err := r.state.Checker().Check(b); err == nil || kind != nil && !errors.Is(err, kind) {
 		r.Errorf("%v: %v, kind %v is wanted", ops[0].Kind(), err, kind)
 	}
 }

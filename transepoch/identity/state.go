@@ -14,6 +14,7 @@ type State struct {
 	open   *ledger // nil without an execution
 	report *Report
 	broken error
+	known  outputs // by its checkers
 }
 
 // NewState is the state of a genesis that [CheckGenesis] has passed.
@@ -114,4 +115,6 @@ type Seeded struct {
 
 // Checker checks bodies as of the last final block. It can be used by another
 // goroutine than the state.
-func (s *State) Checker() *Checker { return &Checker{book: s.book.Clone(), seed: s.final.seed} }
+func (s *State) Checker() *Checker {
+	return &Checker{book: s.book.Clone(), seed: s.final.seed, known: &s.known}
+}

@@ -9,6 +9,7 @@ import (
 
 	"ios/chain"
 	"ios/chain/cosi/cositest"
+	"ios/eds/safety"
 )
 
 // twin is the registry as its rules are written, without a thought for cost: it
@@ -26,6 +27,8 @@ type twin struct {
 	credit  []*payIn
 	shards  int
 	seeded  *change // nil without a seed
+	genesis *chain.Genesis
+	guarded bool // the genesis meets the policy's bound
 	frozen  bool
 }
 
@@ -68,8 +71,22 @@ func (w *twin) oldest(pick func(*person) bool) (first *person) {
 	return first
 }
 
-// freeze lets one after the other go and come, until the bound.
+// freeze lets one after the other go and come, until the bound. If that is too
+// few for the safety calculator, one leaver less may go.
 func (w *twin) freeze() *change {
+	for leavers := len(w.people); ; leavers-- {
+		if c, n := w.freezeWith(leavers); leavers == 0 || !w.guarded || w.safe(n) {
+			return c
+		}
+	}
+}
+
+func (w *twin) safe(n int) bool {
+	_, err := safety.Assess(SafetyPlan(w.policy, n, w.genesis.Shards))
+	return err == nil
+}
+
+func (w *twin) freezeWith(leavers int) (*change, int) {
 	c := &change{}
 	n := len(w.members())
 	most := n * w.policy.Churn / 1000
@@ -81,11 +98,20 @@ func (w *twin) freeze() *change {
 	}
 	for range most {
 		leaver := w.oldest(func(p *person) bool { return p.member && p.leaving && !moved(p.id) })
+		gone := func(p *person) bool {
+			return p.member && p.missed >= w.policy.AbsentEpochs && !p.alive && !moved(p.id)
+		}
 		var absent *person
 		for _, p := range w.people {
-			if absent == nil && p.member && !p.leaving && p.missed >= w.policy.AbsentEpochs && !p.alive && !moved(p.id) {
+			if absent == nil && !p.leaving && gone(p) {
 				absent = p
 			}
+		}
+		if absent == nil { // who waits to leave comes last
+			absent = w.oldest(func(p *person) bool { return p.leaving && gone(p) })
+		}
+		if len(c.leave) == leavers {
+			leaver = nil
 		}
 		comer := w.oldest(func(p *person) bool { return !p.member && p.willing && !p.leaving && !moved(p.id) })
 		switch {
@@ -103,7 +129,7 @@ func (w *twin) freeze() *change {
 	for _, l := range [][]chain.ValidatorID{c.join, c.leave, c.shed} {
 		slices.Sort(l)
 	}
-	return c
+	return c, n
 }
 
 // end begins the next epoch.
@@ -169,10 +195,13 @@ func twinWorld(t *rapid.T) (*State, *twin) {
 	g.Policy.Churn = rapid.SampledFrom([]int{1, 200, 500, 1000}).Draw(t, "churn")
 	g.Policy.AbsentEpochs, g.Policy.UnbondEpochs = rapid.IntRange(1, 3).Draw(t, "absent"), rapid.IntRange(2, 3).Draw(t, "unbond")
 	w := &twin{shards: g.Shards, policy: &g.Policy, least: g.Shards, epoch: 1, credits: map[chain.Address]uint64{}}
-	for i := range rapid.IntRange(2, 8).Draw(t, "validators") {
+	g.Policy.Byzantine = rapid.SampledFrom([]int{200, 250}).Draw(t, "byzantine")
+	for i := range rapid.IntRange(2, 9).Draw(t, "validators") {
 		g.Validators = append(g.Validators, fakeValidator(i, 5))
 		w.people = append(w.people, &person{id: chain.ValidatorID(i), stake: 5, member: true, willing: true})
 	}
+	w.genesis = g
+	w.guarded = w.safe(len(g.Validators))
 	return must(NewState(g, scheme)), w
 }
 

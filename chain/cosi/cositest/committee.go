@@ -15,6 +15,11 @@ type committee struct {
 
 // Derive checks the form of the keys.
 func (c *committee) Derive(keys []cosi.PublicKey) (cosi.Keys, error) {
+	if c.scheme.Refuse != nil {
+		if err := c.scheme.Refuse(); err != nil {
+			return nil, err
+		}
+	}
 	for i, key := range keys {
 		if err := parseKey(key); err != nil {
 			return nil, fmt.Errorf("cositest: seat %d: %w", i, err)
@@ -54,4 +59,9 @@ func (c *committee) Check(mask cosi.Mask, m cosi.Message, p cosi.Point) bool {
 		}
 	}
 	return sum == p.(number)
+}
+
+// CheckAll needs no shortcut.
+func (c *committee) CheckAll(claims []cosi.Claim) bool {
+	return !slices.ContainsFunc(claims, func(l cosi.Claim) bool { return !c.Check(l.Mask, l.Message, l.Point) })
 }

@@ -23,6 +23,9 @@ import (
 // other use schemes of one seed.
 type Scheme struct {
 	key [32]byte
+	// Refuse, if it is set and says why, has no keys parsed: a fault of whoever
+	// holds this scheme.
+	Refuse func() error
 }
 
 var _ cosi.Scheme = (*Scheme)(nil)

@@ -1387,7 +1387,7 @@ type Coming struct {
 	Leader        string                 `protobuf:"bytes,6,opt,name=leader,proto3" json:"leader,omitempty"` // name; empty if it is not known
 	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	Awaited       []string               `protobuf:"bytes,8,rep,name=awaited,proto3" json:"awaited,omitempty"` // names
-	Table         []*Part                `protobuf:"bytes,9,rep,name=table,proto3" json:"table,omitempty"`     // if this validator asks
+	Table         []*Part                `protobuf:"bytes,9,rep,name=table,proto3" json:"table,omitempty"`     // of whom this validator asks, or has asked if the epoch is void
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2609,7 +2609,9 @@ type RegisteredResponse struct {
 	Epoch         uint64                 `protobuf:"varint,10,opt,name=epoch,proto3" json:"epoch,omitempty"`   // the current one
 	Seeded        bool                   `protobuf:"varint,11,opt,name=seeded,proto3" json:"seeded,omitempty"` // the next one's members are fixed
 	Payouts       []*Payout              `protobuf:"bytes,12,rep,name=payouts,proto3" json:"payouts,omitempty"`
-	Credit        uint64                 `protobuf:"varint,13,opt,name=credit,proto3" json:"credit,omitempty"` // of the key, registered or not, to pay stakes with
+	Key           []byte                 `protobuf:"bytes,13,opt,name=key,proto3" json:"key,omitempty"`           // the signing key that counts now
+	Rotation      []byte                 `protobuf:"bytes,14,opt,name=rotation,proto3" json:"rotation,omitempty"` // the signing key that replaces it; empty if none does
+	Credit        uint64                 `protobuf:"varint,15,opt,name=credit,proto3" json:"credit,omitempty"`    // of the key, registered or not, to pay stakes with
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2724,6 +2726,20 @@ func (x *RegisteredResponse) GetSeeded() bool {
 func (x *RegisteredResponse) GetPayouts() []*Payout {
 	if x != nil {
 		return x.Payouts
+	}
+	return nil
+}
+
+func (x *RegisteredResponse) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RegisteredResponse) GetRotation() []byte {
+	if x != nil {
+		return x.Rotation
 	}
 	return nil
 }
@@ -2990,7 +3006,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x18\n" +
 	"\areasons\x18\x02 \x03(\tR\areasons\"-\n" +
 	"\x11RegisteredRequest\x12\x18\n" +
-	"\asigning\x18\x01 \x01(\fR\asigning\"\xcc\x02\n" +
+	"\asigning\x18\x01 \x01(\fR\asigning\"\xfa\x02\n" +
 	"\x12RegisteredResponse\x12\x14\n" +
 	"\x05known\x18\x01 \x01(\bR\x05known\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\rR\x02id\x12\x12\n" +
@@ -3004,8 +3020,10 @@ const file_ledger_proto_rawDesc = "" +
 	"\x05epoch\x18\n" +
 	" \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06seeded\x18\v \x01(\bR\x06seeded\x12(\n" +
-	"\apayouts\x18\f \x03(\v2\x0e.ios.v1.PayoutR\apayouts\x12\x16\n" +
-	"\x06credit\x18\r \x01(\x04R\x06credit\"2\n" +
+	"\apayouts\x18\f \x03(\v2\x0e.ios.v1.PayoutR\apayouts\x12\x10\n" +
+	"\x03key\x18\r \x01(\fR\x03key\x12\x1a\n" +
+	"\brotation\x18\x0e \x01(\fR\brotation\x12\x16\n" +
+	"\x06credit\x18\x0f \x01(\x04R\x06credit\"2\n" +
 	"\x06Payout\x12\x16\n" +
 	"\x06amount\x18\x01 \x01(\x04R\x06amount\x12\x10\n" +
 	"\x03due\x18\x02 \x01(\x04R\x03due*\x90\x01\n" +

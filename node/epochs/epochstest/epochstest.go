@@ -25,6 +25,12 @@ type Chain struct {
 // the policy has it, or stay, if the course is [identity.Void].
 func (c *Chain) Next(course identity.Course) *epochs.Record {
 	c.T.Helper()
+	return c.NextBut(course, func(*identity.Epoch) {})
+}
+
+// NextBut is Next with a change to the record.
+func (c *Chain) NextBut(course identity.Course, change func(*identity.Epoch)) *epochs.Record {
+	c.T.Helper()
 	cur := c.Book.Current()
 	plan, err := c.Book.Plan(cur.Number)
 	if err != nil {
@@ -38,6 +44,7 @@ func (c *Chain) Next(course identity.Course) *epochs.Record {
 	for j := range e.Shards {
 		e.Shards[j].Plan = e.Number
 	}
+	change(&e)
 	r := &epochs.Record{Number: e.Number, Epoch: e.AppendTo(nil), Proof: c.proof(cur, e.Hash()).AppendTo(nil)}
 	proof, err := chain.DecodeOutcomeProof(r.Proof)
 	if err == nil {

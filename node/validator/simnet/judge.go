@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"ios/atomix"
@@ -25,7 +26,8 @@ type judge struct {
 	coins    map[chain.OutPoint]chain.Output
 	spends   map[chain.OutPoint][]*fate
 	promises map[promise]chain.ValidatorID
-	unkept   int // promises that no final block keeps yet
+	unkept   int             // promises that no final block keeps yet
+	gaps     []time.Duration // between final blocks, of all shards
 }
 
 // finality is a shard's chain of final blocks.
@@ -154,14 +156,22 @@ func (j *judge) first(f *finality, m *post, d *validator.Decided, hash chain.Has
 	j.value(m.shard)
 }
 
+// pace is the median time between two final blocks of a shard.
+func (j *judge) pace() time.Duration {
+	if len(j.gaps) == 0 {
+		return 0
+	}
+	slices.Sort(j.gaps)
+	return j.gaps[len(j.gaps)/2]
+}
+
 // turn finds out whether a final block was the last of its term.
 func (j *judge) turn(f *finality, b *chain.Block, bodies []*chain.Body) {
 	now, h := j.now(), &b.Header
 	if f.turned {
 		j.stats.TurnGap = max(j.stats.TurnGap, now-f.lastAt)
-	} else if h.Height > 1 {
-		j.stats.Gap = max(j.stats.Gap, now-f.lastAt)
 	}
+	j.gaps = append(j.gaps, now-f.lastAt)
 	f.lastAt, f.turned = now, false
 	for _, body := range bodies {
 		pl, err := j.params.DecodePayload(body.Payload)

@@ -53,6 +53,11 @@ type member struct {
 	returned int // records that its lives have returned
 }
 
+func (m *member) voice(scheme cosi.Scheme) func(sig.PublicKey) (byzcoin.Voice, bool) {
+	vote, _ := scheme.Public(m.secret) // the committee has it
+	return byzcoin.Voice{Key: m.key, Vote: vote, Cosign: func(msg []byte) (cosi.Signature, error) { return scheme.Sign(m.secret, msg) }}.Only
+}
+
 const epoch = 1
 
 func newNet(p Plan) (*Net, error) {
@@ -147,8 +152,7 @@ func (n *Net) config(p *post) validator.Config {
 		Params: n.params, Self: p.id, Committees: first.Old, Term: chain.Term{Epoch: epoch},
 		Agreement: byzcoin.ChainConfig{
 			ChainID: n.params.ChainID, Shard: p.shard, Self: p.id, Committees: known,
-			Key: p.key, Policy: n.plan.Policy, Sources: first.Old[p.shard],
-			Cosign: func(msg []byte) (cosi.Signature, error) { return n.scheme.Sign(p.secret, msg) },
+			Voice: p.member.voice(n.scheme), Policy: n.plan.Policy, Sources: first.Old[p.shard],
 		},
 		Plan: known.plan, Signing: n.signing, BatchDeadline: n.plan.Deadline,
 		Patience: atomix.DefaultPatience(policy.Delta, policy.BlockInterval), Gather: policy.MinGap, Limits: n.plan.Limits,

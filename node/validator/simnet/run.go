@@ -46,7 +46,7 @@ func Run(p Plan) (Result, error) {
 		n.judgeEnd()
 	}
 	n.ok()
-	n.stats.Steps, n.stats.Simulated = n.sim.Steps(), n.sim.Elapsed()
+	n.stats.Steps, n.stats.Simulated, n.stats.Pace = n.sim.Steps(), n.sim.Elapsed(), n.judge.pace()
 	if err := n.sim.Err(); err != nil {
 		return Result{n.stats, n.sim.Hash()}, fmt.Errorf("%w\n%v\nTo see it again: IOS_SEED=%d IOS_SEEDS=1 go test ./node/validator -run Soak -v", err, &p, p.Seed)
 	}

@@ -34,8 +34,8 @@ type Stats struct {
 	Absent  int // seats at once
 	// BadTurns are those that traitors made up.
 	BadTurns int
-	Gap      time.Duration // the longest between two final blocks of one term
-	TurnGap  time.Duration // and between the last of a term and the next
+	Pace     time.Duration // the median time between two final blocks of a shard
+	TurnGap  time.Duration // the longest between the last of a term and the next
 }
 
 // Add adds another run.
@@ -64,7 +64,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Waits += o.Waits
 	s.BadTurns += o.BadTurns
 	s.Absent = max(s.Absent, o.Absent)
-	s.Gap = max(s.Gap, o.Gap)
+	s.Pace = max(s.Pace, o.Pace)
 	s.TurnGap = max(s.TurnGap, o.TurnGap)
 }
 

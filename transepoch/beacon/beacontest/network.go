@@ -114,7 +114,7 @@ func (n *Network) File() []byte {
 // block makes a final block of a body of ops.
 func (n *Network) block(author chain.ValidatorID, ops ...identity.Op) *identity.Report {
 	b := &chain.Body{Chain: n.Genesis.ID(), Shard: chain.IdentityShard, Epoch: n.state.Next().Epoch, Author: author, Payload: (&identity.Payload{Ops: ops}).AppendTo(nil)}
-	b.Content = must(n.state.Checker().Check(b, author))
+	b.Content = must(n.state.Checker().Check(b))
 	h := chain.Header{Chain: n.Genesis.ID(), Shard: chain.IdentityShard, Epoch: b.Epoch, Height: n.state.Height() + 1, Parent: n.parent}
 	h.Outcomes = n.state.Execute(&h, []*chain.Body{b})
 	c := must(n.state.Book().Committee(chain.IdentityShard, h.Term()))

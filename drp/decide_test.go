@@ -9,117 +9,64 @@ import (
 	"ios/internal/sm"
 )
 
-// Servers that were away when the choice went round hear of its sign-off only, and
-// get the bytes from any that hold it, whatever the network loses and however many
-// answer with garbage or nothing.
+// Servers that hear of the decision from a collector only get the choice from it
+// and open their shares, whatever the network loses. What is not the choice they
+// refuse.
 func TestWhoLacksTheChoiceGetsIt(t *testing.T) {
 	w := newWorld(t, 13, 13, 4, sim.Faults{MinDelay: time.Millisecond, MaxDelay: 50 * time.Millisecond, Loss: 0.2})
 	w.silent = true
-	away := []int{2, 3, 4}
-	for _, i := range away {
-		w.mute[i] = true
-	}
 	w.begin(0)
 	w.lead(0)
-	for tries := 0; w.decided == nil; tries++ {
-		if tries > 20 {
-			t.Fatal("no decision")
-		}
-		w.net.RunFor(10 * time.Second)
-	}
+	w.untilDecided()
 	for i, what := range map[int]func(*Full){
 		5: func(f *Full) { f.Raw = nil },
 		6: func(f *Full) { f.Raw = slices.Clone(f.Raw); f.Raw[500] ^= 1 },
 		7: nil,
 	} {
-		w.net.FilterOut(idOf(i), func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+		w.net.FilterIn(idOf(i), func(_ time.Time, from sm.NodeID, msg sm.Message) []sim.Parcel {
 			if f, ok := msg.(*Full); ok {
 				if what == nil {
 					return nil
 				}
 				g := *f
 				what(&g)
-				return sim.Pass(to, &g)
+				return sim.Pass(from, &g)
 			}
-			return sim.Pass(to, msg)
+			return sim.Pass(from, msg)
 		})
 	}
-	c := must(DecodeChoice(w.decided.Choice))
-	for _, i := range away {
-		w.net.Do(idOf(i), SignedOff{0, c.Hash(), w.decided.SignOff})
-	}
-	w.until("all have the choice", time.Minute, func() bool {
-		for _, i := range away {
-			if _, ok := w.learned[idOf(i)]; !ok {
+	w.net.Do(idOf(3), *w.decided)
+	w.collect(3)
+	w.untilResult(3)
+	w.until("the others have the choice", time.Minute, func() bool {
+		for i := range w.keys {
+			if spoilt := i >= 5 && i <= 7; !spoilt && w.machine(i).decided == nil {
+				w.net.Do(idOf(3), sm.Fire{Key: timerCollect})
+				w.net.Inject(idOf(3), idOf(i), &Show{w.cfg.Epoch, 0, w.machine(3).decided.hash, w.decided.SignOff})
 				return false
 			}
 		}
 		return true
 	})
-	// Those who voted hold it: they need nothing sent.
-	w.net.Do(idOf(9), SignedOff{0, c.Hash(), w.decided.SignOff})
-	if w.machine(9).decided == nil {
-		t.Error("who holds the choice does not use it")
-	}
-	w.collect(3)
-	w.untilResult(3)
-	w.noRefusals()
-	w.net.Do(idOf(3), SignedOff{0, c.Dealings[0].Hash(), w.decided.SignOff})
-	if len(w.refused) != 1 {
-		t.Error("a second sign-off is not refused")
-	}
-}
-
-// A server says that it may sign only once the choice is on disk, and has it after
-// a restart; what is wrong it refuses.
-func TestSignersHoldTheChoice(t *testing.T) {
-	cfg, keys := newConfig(7, 7, 2)
-	tr := transcriptOf(cfg, keys, 0)
-	hash := tr.Choice.Hash()
-	m := must(NewServer(cfg, keys[1], nil))
-	effects := m.Step(now0, Examine{tr.Choice.Raw})
-	if len(effects) != 2 {
-		t.Fatalf("%d effects", len(effects))
-	}
-	record, first := effects[0].(sm.Persist)
-	said, then := effects[1].(sm.Deliver)
-	if !first || !then || said.Value.(Examined).Err != nil || said.Value.(Examined).Hash != hash {
-		t.Fatalf("%T, then %+v", effects[0], said.Value)
-	}
-	if again := m.Step(now0, Examine{tr.Choice.Raw}); len(again) != 1 {
-		t.Error("it is recorded again")
-	}
-	m = must(NewServer(cfg, keys[1], slices.Values([]sm.Persist{record})))
-	if string(m.Held(hash)) != string(tr.Choice.Raw) {
-		t.Fatal("it is not held after a restart")
-	}
-	// Bounded: older ones go.
-	for view := range uint64(keptChoices) {
-		m.Step(now0, Examine{transcriptOf(cfg, keys, view+1).Choice.Raw})
-	}
-	if m.Held(hash) != nil || len(m.held) != keptChoices {
-		t.Errorf("%d choices are held", len(m.held))
-	}
-	bad := slices.Clone(tr.Choice.Raw)
-	bad[len(bad)-100] ^= 1
-	for _, raw := range [][]byte{nil, bad, make([]byte, MaxChoice+1)} {
-		effects := m.Step(now0, Examine{raw})
-		if d, ok := effects[0].(sm.Deliver); len(effects) != 1 || !ok || d.Value.(Examined).Err == nil {
-			t.Error("a wrong choice may be signed")
+	for i := 5; i <= 7; i++ {
+		if w.machine(i).decided != nil {
+			t.Errorf("server %d took what is not the choice", i)
 		}
 	}
-	if _, err := NewServer(cfg, keys[1], slices.Values([]sm.Persist{{Kind: RecordHeld, Data: bad[:300]}})); err == nil {
-		t.Error("a cut choice is restored")
+	w.noRefusals()
+	w.net.Do(idOf(3), Decided{transcriptOf(w.cfg, w.keys, 0).Choice.Raw, w.decided.SignOff})
+	w.net.Do(idOf(5), Decided{w.decided.Choice, make([]byte, MaxSignOff+1)})
+	w.net.Do(idOf(6), Decided{w.decided.Choice[:500], w.decided.SignOff})
+	if len(w.refused) != 3 {
+		t.Errorf("of three decisions that cannot be %d are refused", len(w.refused))
 	}
 }
 
-// A choice that was examined long before it is decided, many views ago, is adopted
-// like any other.
+// A choice that is decided many views after its own is adopted like any other.
 func TestDecidedManyViewsLater(t *testing.T) {
 	cfg, keys := newConfig(7, 7, 2)
 	tr := transcriptOf(cfg, keys, 0)
 	m := must(NewServer(cfg, keys[1], nil))
-	m.Step(now0, Examine{tr.Choice.Raw})
 	for view := range uint64(2 * keptViews) {
 		m.Step(now0, Begin{view + 1})
 	}
@@ -129,8 +76,8 @@ func TestDecidedManyViewsLater(t *testing.T) {
 	}
 }
 
-// A server that shows different dealings to two leaders is found out by those who
-// see both choices, once.
+// A server that shows different dealings of a view to a leader and in what is
+// decided is found out, once.
 func TestEquivocationAcrossLeaders(t *testing.T) {
 	cfg, keys := newConfig(7, 7, 2)
 	l := must(newRun(cfg)).layout(0)
@@ -155,9 +102,15 @@ func TestEquivocationAcrossLeaders(t *testing.T) {
 		}
 	}
 	step(Begin{0})
-	step(Examine{newChoice(0, a).Raw})
-	step(Examine{newChoice(0, b).Raw})
-	step(Examine{newChoice(0, a).Raw})
+	step(Lead{0})
+	for i := range 2 {
+		step(sm.Receive{From: keys[i].Self, Msg: &Deal{cfg.Epoch, a[i].Raw}})
+	}
+	if m.lead == nil || !m.lead.proposed {
+		t.Fatal("the leader proposes nothing")
+	}
+	step(Decided{newChoice(0, b).Raw, nil})
+	step(Decided{newChoice(0, a).Raw, nil})
 	if len(found) != 1 {
 		t.Fatalf("%d pieces of evidence", len(found))
 	}
