@@ -277,7 +277,17 @@ func (a *applicant) join(ctx context.Context, stake uint64, payer *sig.Key) (*jo
 	if why != identity.Done {
 		return nil, &refusal{fmt.Errorf("validator %s is refused: %s", v.Name, refusedJoin(why, v, p))}
 	}
-	if r, err = a.registered(ctx); err != nil {
+	// The block is final; who is asked may not have it yet.
+	ctx, cancel := context.WithTimeout(ctx, orderPatience)
+	defer cancel()
+	for r, err = a.registered(ctx); err == nil && !r.Known; r, err = a.registered(ctx) {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("validator %s is registered by block %d of the identity chain, which nobody who answers has: %w", v.Name, height, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &joined{r, height, from(&r)}, nil
