@@ -125,7 +125,7 @@ var limits = map[string]int{
 	"byzcoin.Policy.Window": agreement.Window, "byzcoin.Policy.MaxBlockBytes": agreement.MaxBlockBytes,
 	"byzcoin.Policy.FetchBlocks": agreement.FetchBlocks, "byzcoin.Policy.FetchBytes": agreement.FetchBytes, "byzcoin.Policy.TreeAbove": agreement.TreeAbove,
 	"drp.MaxServers": drp.MaxServers, "drp.OneGroup": drp.OneGroup, "drp.MaxChoice": drp.MaxChoice, "drp.MaxTranscript": drp.MaxTranscript,
-	"drp.MaxSignOff": drp.MaxSignOff, "eds.Ranks": eds.Ranks, "identity.MaxOps": identity.MaxOps, "identity.MaxEpochBytes": identity.MaxEpochBytes,
+	"drp.MaxSignOff": drp.MaxSignOff, "eds.Ranks": eds.Ranks, "identity.MaxOps": identity.MaxOps, "identity.MaxCarried": identity.MaxCarried, "identity.MaxEpochBytes": identity.MaxEpochBytes,
 	"beacon.MaxProof": beacon.MaxProof, "chain.MaxTurnBytes": chain.MaxTurnBytes,
 	"atomix.MaxQuery": atomix.MaxQuery, "onetnet.MaxFrame": onetnet.MaxFrame, "onetnet.MaxMessage": onetnet.MaxMessage,
 	"store.MaxRecord": store.MaxRecord, "api.MaxSubmitBytes": api.MaxSubmitBytes, "api.MaxSubmitTxs": api.MaxSubmitTxs, "api.MaxCoinsPage": api.MaxCoinsPage,
