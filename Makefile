@@ -8,7 +8,7 @@ SEEDS   ?= 1000
 
 export CGO_ENABLED = 0
 
-.PHONY: all demo test bench lint soak fuzz clean
+.PHONY: all demo test bench lint soak soak-epochs fuzz clean
 
 # The program, in bin/ios.
 all:
@@ -39,9 +39,14 @@ lint:
 	  else echo "staticcheck is not installed: skipped"; fi
 
 # Simulated networks under every fault, many seeds; then kill -9 under load.
-soak:
-	IOS_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 ./internal/sim/... ./pob/... ./atomix/... ./node/validator/...
+soak: soak-epochs
+	IOS_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 ./internal/sim/... ./eds/... ./pob/... ./atomix/... ./node/validator/...
 	IOS_SOAK=1 $(GO) test -count=1 -timeout 0 ./internal/e2e/... ./cmd/ios/...
+
+# Of it, the beacon, the lottery and epochs with transfers across shards, with
+# hostile servers and leaders. It tells how many seeds are done.
+soak-epochs:
+	IOS_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./node/council
 
 # Every decoder, one after the other, FUZZ each.
 fuzz:

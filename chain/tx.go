@@ -232,6 +232,12 @@ func (p *Params) Seal(t *Tx) {
 }
 
 // SignedBytes is what a witness of the transaction with the id signs.
-func SignedBytes(id TxID) []byte {
-	return append([]byte(tagTxSig), id[:]...)
+func SignedBytes(id TxID) []byte { return AppendSigned(make([]byte, 0, SignedSize), id) }
+
+// SignedSize is the length of SignedBytes.
+const SignedSize = len(tagTxSig) + len(TxID{})
+
+// AppendSigned appends SignedBytes.
+func AppendSigned(dst []byte, id TxID) []byte {
+	return append(append(dst, tagTxSig...), id[:]...)
 }

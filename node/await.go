@@ -55,6 +55,9 @@ func await(ctx context.Context, cfg *Config, say func(string)) error {
 	}
 	poll := max(200*time.Millisecond, min(cfg.Genesis.Policy.EpochLength/20, 10*time.Second))
 	for said := ""; ; {
+		if err := cfg.Keys.Reload(); err != nil { // they may be replaced meanwhile
+			return err
+		}
 		if _, ok := ownSeat(book, cfg.Keys); ok {
 			return nil
 		}

@@ -30,6 +30,7 @@ type checkJob struct {
 type checkWork struct {
 	sigs  []checkSig
 	certs []atomix.Certified
+	msgs  []byte // where those of sigs are
 }
 
 type checkSig struct {
@@ -42,9 +43,24 @@ type checkSig struct {
 // transaction.
 const sigBytes = 128
 
+// txs asks for all witnesses of transactions.
+func (w *checkWork) txs(list []*chain.Tx) {
+	w.expect(len(list))
+	for _, t := range list {
+		w.tx(t)
+	}
+}
+
+// expect makes room for so many transactions with a witness each.
+func (w *checkWork) expect(txs int) {
+	w.sigs, w.msgs = make([]checkSig, 0, txs), make([]byte, 0, txs*chain.SignedSize)
+}
+
 // tx asks for all witnesses of a transaction.
 func (w *checkWork) tx(t *chain.Tx) {
-	msg := chain.SignedBytes(t.ID)
+	begin := len(w.msgs)
+	w.msgs = chain.AppendSigned(w.msgs, t.ID)
+	msg := w.msgs[begin:len(w.msgs):len(w.msgs)]
 	for i := range t.Witnesses {
 		w.sigs = append(w.sigs, checkSig{&t.Witnesses[i].PublicKey, msg, &t.Witnesses[i].Signature})
 	}
@@ -52,8 +68,7 @@ func (w *checkWork) tx(t *chain.Tx) {
 
 const (
 	checkBatch    = 2048             // signatures of members that are enough for one call
-	checkFill     = 1024             // signatures up to which those of clients are added
-	checkLeast    = 512              // signatures of clients that have room in every call
+	checkFill     = 1024             // signatures of clients that are
 	checkBytes    = 64 << 20         // of waiting jobs, above which clients are refused
 	checkKeys     = 16384            // expanded keys that are cached
 	checkCerts    = 4096             // certificates whose verdict is remembered
@@ -68,11 +83,11 @@ const clients = "clients"
 // decoding, static rules and certificates, milliseconds for the largest. What has
 // no signatures is then done, so proofs of other shards never wait for those of
 // clients. The other verifies signatures in batches: jobs that wait share a call,
-// so batches grow with the load. Members go first, since what is further on its
-// way should not wait for what comes after it: their bodies take their places in
-// blocks in the order of their numbers, so that proofs wait in the ones behind
-// them. Clients fill the batch up, and have some room in every one: full bodies of
-// the others must not keep a validator's own clients out.
+// so batches grow with the load. Members have the larger share, since what is
+// further on its way should not wait for what comes after it: their bodies take
+// their places in blocks in the order of their numbers, so that proofs wait for
+// the bodies before them. But clients have theirs in every batch: full bodies of the
+// others must not keep a validator's own clients out.
 type checker struct {
 	committees chain.Committees
 	certs      map[chain.Hash]error // of the goroutine that prepares
@@ -210,23 +225,21 @@ func (c *checker) take() (jobs []*checkJob) {
 	for len(c.ready[0])+len(c.ready[1]) == 0 && !c.last {
 		c.wake.Wait()
 	}
-	jobs, count := c.cut(nil, 0, checkBatch)
-	jobs, _ = c.cut(jobs, 1, max(checkFill-count, checkLeast))
-	return jobs
+	return c.cut(c.cut(nil, 0, checkBatch), 1, checkFill)
 }
 
 // cut moves the first jobs of a queue that have enough signatures together to the
 // end of jobs.
-func (c *checker) cut(jobs []*checkJob, queue, enough int) (_ []*checkJob, count int) {
+func (c *checker) cut(jobs []*checkJob, queue, enough int) []*checkJob {
 	list, n := c.ready[queue], 0
-	for ; n < len(list) && count < enough; n++ {
+	for count := 0; n < len(list) && count < enough; n++ {
 		count += len(list[n].work.sigs)
 		c.bytes -= list[n].size
 	}
 	jobs = append(jobs, list[:n]...)
 	clear(list[:n])
 	c.ready[queue] = list[n:]
-	return jobs, count
+	return jobs
 }
 
 // certificates checks other shards' certificates, each once. ErrNotReady is the

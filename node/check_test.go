@@ -70,6 +70,31 @@ func preparedBy(c *checker, jobs []checkJob) (list []*checkJob) {
 	return list
 }
 
+// Asking for signatures takes a few pieces of memory for all of them, and each
+// signature keeps its own message.
+func TestSignaturesAreAskedForTogether(t *testing.T) {
+	p := chain.NewParams(chain.Hash{1}, chain.PrefixTest, 1, 1)
+	var list []*chain.Tx
+	for i := range 1000 {
+		tx := &chain.Tx{Expiry: uint64(i), Witnesses: make([]chain.Witness, 1+i%2)}
+		p.Seal(tx)
+		list = append(list, tx)
+	}
+	var w checkWork
+	if allocs := testing.AllocsPerRun(5, func() { w = checkWork{}; w.txs(list) }); allocs > 6 {
+		t.Errorf("%v allocations for %d transactions", allocs, len(list))
+	}
+	for _, tx := range list {
+		for i := range tx.Witnesses {
+			s := w.sigs[0]
+			w.sigs = w.sigs[1:]
+			if s.key != &tx.Witnesses[i].PublicKey || s.sig != &tx.Witnesses[i].Signature || string(s.msg) != string(chain.SignedBytes(tx.ID)) {
+				t.Fatalf("witness %d of transaction %d is not asked for", i, tx.Expiry)
+			}
+		}
+	}
+}
+
 func TestABadSignatureIsChargedToItsSender(t *testing.T) {
 	c := newChecker(nil)
 	heard := heardBy(c,
@@ -160,7 +185,7 @@ func TestProofsDoNotWaitForSignatures(t *testing.T) {
 
 // However much of one kind waits, the other has its place in the next batch.
 func TestMembersAndClientsShareTheBatches(t *testing.T) {
-	for flood, most := range map[string]int{clients: checkFill - 100, "a": checkBatch} {
+	for flood, most := range map[string]int{clients: checkFill, "a": checkBatch} {
 		c, few := newChecker(nil), "a"
 		if flood == few {
 			few = clients

@@ -35,9 +35,7 @@ func (m *member) checkBody(e byzcoin.Check) {
 				return err
 			}
 			w.certs = atomix.Certificates(pl)
-			for _, t := range atomix.Signatures(p, pl, m.chain, nil) {
-				w.tx(t)
-			}
+			w.txs(atomix.Signatures(p, pl, m.chain, make([]*chain.Tx, 0, len(pl.Txs))))
 			return nil
 		},
 		done: func(bad []int, err error) {
@@ -62,9 +60,7 @@ func (m *member) bundleJob(b *chain.Bundle, source string, done func(error)) che
 				return err
 			}
 			w.certs = []atomix.Certified{atomix.CertifiedBy(b)}
-			for _, t := range atomix.BundleSignatures(p, b, m.chain, nil) {
-				w.tx(t)
-			}
+			w.txs(atomix.BundleSignatures(p, b, m.chain, nil))
 			return nil
 		},
 		done: func(bad []int, err error) { done(badWitness(bad, err)) },

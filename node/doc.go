@@ -21,6 +21,16 @@
 // The loop waits for none of them, except for the log when its queue is full, and
 // none of them waits for a loop.
 //
+// # Keys
+//
+// A validator's keys are replaced while it runs, and chains enter an epoch at
+// different times, a stalled one perhaps never. So the keys are on a ring, see
+// config.Keyring, and each term and each run of the beacon asks for those that the
+// epoch records give us in it. What is not on the ring is looked for in the home, where
+// "ios node rotate" puts it before it orders anything. When every chain in which we
+// have a seat is past the old keys they are deleted: who steals them later has
+// nothing.
+//
 // # Start
 //
 // The newest good snapshot is loaded and the log behind it is executed again. A

@@ -14,7 +14,7 @@ import (
 )
 
 // errEndless refuses what is about epochs in a network that has one only.
-var errEndless = chain.Rule(chain.ErrNotReady, "this network has one epoch that never ends, and no identity chain; a genesis with an epoch_length has")
+var errEndless = chain.Rule(api.ErrNotFound, "this network has one epoch that never ends, and no identity chain; a genesis with an epoch_length has")
 
 // council is our part in the identity chain, or why there is none.
 func (n *Node) council() (*assembly, error) {

@@ -171,6 +171,7 @@ func (s *submitting) submit(ctx context.Context) error {
 
 // work is what is to be verified of the transactions.
 func (s *submitting) work() (w checkWork) {
+	w.expect(len(s.good))
 	for _, i := range s.good {
 		w.tx(&s.txs[i])
 		for range s.txs[i].Witnesses {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ios/chain"
 	"ios/chain/cosi"
 	"ios/node/api"
 	"ios/node/epochs"
@@ -120,7 +121,8 @@ func verifyFile(file string, n *network) (*beacon.Value, error) {
 
 // fetchFrom writes what one validator tells to a file.
 func fetchFrom(ctx context.Context, e api.Endpoint, n *network, file string, epoch uint64) error {
-	if epoch == 0 {
+	latest := epoch == 0
+	if latest {
 		st, err := e.Status(ctx)
 		if err != nil {
 			return err
@@ -150,6 +152,8 @@ func fetchFrom(ctx context.Context, e api.Endpoint, n *network, file string, epo
 	switch {
 	case err != nil && !errors.Is(err, enough):
 		return err
+	case next <= epoch && latest:
+		return chain.Rule(chain.ErrNotReady, "the record of epoch %d is not here yet", epoch)
 	case next <= epoch:
 		return &refusal{fmt.Errorf("there is no epoch %d yet: the current one is %d", epoch, next-1)}
 	}

@@ -113,7 +113,7 @@ func up(cmd *cobra.Command, n *devnet.Network, detach bool) error {
 		fmt.Fprintf(w, "network %s in %s: %d shards, %d validators, all ready after %.1f s (%d started now)\n",
 			result.ChainID.Short(), n.Dir, result.Shards, len(members), result.Seconds, started)
 		if detach {
-			fmt.Fprintf(w, "  how it is:  ios devnet status --dir %s\n  end it:     ios devnet down --dir %s\n", n.Dir, n.Dir)
+			fmt.Fprintf(w, "  how it is:  ios status --net %s\n  end it:     ios devnet down --dir %s\n", n.Dir, n.Dir)
 		}
 	})
 	if err != nil || detach {

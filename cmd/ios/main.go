@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 		Long: `A sharded ledger: networks, validators, wallets.
 
   ios devnet up --dir D --detach    a network of 8 validators in 2 shards on this machine
-  ios devnet status --dir D         how it is
+  ios status --net D                how it is
   ios wallet --home W --net D new   a wallet on it
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the network's rules.`,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,9 +51,27 @@ func openNetAt(dir string) (*network, error) {
 	return &network{Network: n, api: view, urls: urls, params: n.Genesis.Params()}, nil
 }
 
+// momentPatience is how long all validators may not be ready: when an epoch begins
+// they are not for a moment.
+const momentPatience = 5 * time.Second
+
 // anybody asks one validator after the other until one answers, whatever its
 // shard.
-func (n *network) anybody(ctx context.Context, f func(context.Context, api.Endpoint) error) (err error) {
+func (n *network) anybody(ctx context.Context, f func(context.Context, api.Endpoint) error) error {
+	for deadline := time.Now().Add(momentPatience); ; {
+		err := n.once(ctx, f)
+		if !errors.Is(err, chain.ErrNotReady) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (n *network) once(ctx context.Context, f func(context.Context, api.Endpoint) error) (err error) {
 	for s := range chain.ShardID(n.Genesis.Shards) {
 		err = n.api.Try(ctx, s, f)
 		var nobody *api.ShardError

@@ -13,7 +13,7 @@ import (
 )
 
 // Registry is what a validator knows of the identity chain. All calls are as those
-// of Backend. ErrNotReady: the validator does not take part in it.
+// of Backend. ErrNotFound: the network has none. ErrNotReady: not at the moment.
 type Registry interface {
 	// Transcript is the beacon's run that the record of an epoch names. ErrNotFound:
 	// the epoch has none. ErrNotYet beyond the current epoch.

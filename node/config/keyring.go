@@ -113,6 +113,16 @@ func (r *Keyring) load() error {
 	return nil
 }
 
+// Reload reads the home again, since another process may have put keys into it.
+func (r *Keyring) Reload() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.home == "" {
+		return nil
+	}
+	return r.load()
+}
+
 // Oldest are the keys that are on the ring for the longest time.
 func (r *Keyring) Oldest() *Keys {
 	r.mu.Lock()

@@ -1,8 +1,6 @@
 package council
 
 import (
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -10,19 +8,6 @@ import (
 	"ios/internal/sim"
 	"ios/internal/sm"
 )
-
-func setting(t *testing.T, name string, usual uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return usual
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // chaos is a world in which everything goes wrong for a while: crashes of any and
 // of all, partitions, lossy links, snapshots in between, and in every second one as
@@ -61,27 +46,6 @@ func chaos(t *testing.T, seed uint64) *world {
 	w.toEpoch(reached+2, 5*time.Minute)
 	w.drawn()
 	return w
-}
-
-// TestChaos is one world for each seed:
-//
-//	IOS_SEEDS=1000 go test ./node/council -run Chaos -v -timeout 10h
-//
-// and IOS_SEED=n begins at seed n.
-func TestChaos(t *testing.T) {
-	t.Parallel()
-	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 4)
-	epochs, failed, snaps := 0, 0, 0
-	for seed := first; seed < first+count; seed++ {
-		ok := t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			w := chaos(t, seed)
-			epochs, snaps = epochs+len(w.records), snaps+w.fromSnap
-		})
-		if !ok {
-			failed++
-		}
-	}
-	t.Logf("%d seeds from %d, %d failed, %d epochs, %d restarts with a snapshot", count, first, failed, epochs, snaps)
 }
 
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {

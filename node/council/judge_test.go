@@ -111,6 +111,7 @@ func (w *world) noteOp(op identity.Op, author chain.ValidatorID) {
 		w.seeders = append(w.seeders, author)
 		if w.choice == nil {
 			w.choice = bytes.Clone(op.Choice)
+			w.judgeSeed(op, author)
 		}
 	case *identity.Output:
 		cfg := w.book.Beacon()

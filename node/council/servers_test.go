@@ -10,10 +10,11 @@ import (
 	"ios/drp"
 	"ios/internal/sim"
 	"ios/internal/sm"
+	"ios/pob/byzcoin"
 	"ios/transepoch/identity"
 )
 
-// vices are what servers of the beacon do wrong.
+// vices are what servers and leaders of the beacon do wrong.
 var vices = map[string]func(w *world, id sm.NodeID) sim.Filter{
 	"silent": func(*world, sm.NodeID) sim.Filter {
 		return drop(func(_ sm.NodeID, msg sm.Message) bool { return msg.(*Envelope).Protocol == protoBeacon })
@@ -46,12 +47,54 @@ var vices = map[string]func(w *world, id sm.NodeID) sim.Filter{
 	"no votes": func(*world, sm.NodeID) sim.Filter {
 		return drop(func(_ sm.NodeID, msg sm.Message) bool { return votes(msg) })
 	},
+	"wrong choices": func(w *world, id sm.NodeID) sim.Filter {
+		return w.altered(id, identity.KindSeed, func(op identity.Op) { s := op.(*identity.Seed); s.Choice[len(s.Choice)-70] ^= 1 })
+	},
+	"wrong outputs": func(w *world, id sm.NodeID) sim.Filter {
+		return w.altered(id, identity.KindOutput, func(op identity.Op) { op.(*identity.Output).Random[0] ^= 1 })
+	},
+	"hidden seeds": func(w *world, _ sm.NodeID) sim.Filter { // from half of the members
+		return drop(func(to sm.NodeID, msg sm.Message) bool { return carries(msg, identity.KindSeed) && to%2 == 0 })
+	},
+	"hidden outputs": func(*world, sm.NodeID) sim.Filter {
+		return drop(func(_ sm.NodeID, msg sm.Message) bool { return carries(msg, identity.KindOutput) })
+	},
 	"no openings": func(*world, sm.NodeID) sim.Filter {
 		return drop(func(_ sm.NodeID, msg sm.Message) bool {
 			_, open := msg.(*Envelope).Msg.(*drp.Open)
 			return open
 		})
 	},
+}
+
+// altered has a validator put up other bodies than it made: those with an op of the
+// kind.
+func (w *world) altered(id sm.NodeID, kind identity.Kind, change func(op identity.Op)) sim.Filter {
+	known := map[chain.Hash]*chain.Body{}
+	return func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+		if !carries(msg, kind) {
+			return sim.Pass(to, msg)
+		}
+		tag, b := msg.(*Envelope).Msg.(*byzcoin.Tagged), byzcoin.Untag(msg.(*Envelope).Msg).(*byzcoin.Body).Body
+		if b.Author != id {
+			return sim.Pass(to, msg)
+		}
+		bad := known[b.Hash]
+		if bad == nil {
+			other := *b
+			p := must(identity.DecodePayload(slices.Clone(b.Payload)))
+			for _, op := range p.Ops {
+				if op.Kind() == kind {
+					change(op)
+				}
+			}
+			other.Payload = p.AppendTo(nil)
+			other.SignBody(w.keys[id].signing)
+			bad = &other
+			known[b.Hash] = bad
+		}
+		return sim.Pass(to, Agreement(tag.Term, &byzcoin.Body{Body: bad}))
+	}
 }
 
 // viceNames are in a fixed order.

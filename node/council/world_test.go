@@ -71,6 +71,7 @@ type plan struct {
 	policy     func(*chain.Policy)
 	still      bool // shards make no blocks
 	schemes    map[sm.NodeID]cosi.Scheme
+	sabotage   sabotage
 }
 
 // world is an identity chain in the simulator, with everything that must hold.
@@ -85,6 +86,7 @@ type world struct {
 	lives   map[sm.NodeID]int
 	hostile map[sm.NodeID]bool
 	mine    map[sm.NodeID][]memory
+	seen    witness
 	schemes map[sm.NodeID]cosi.Scheme // of those that have one of their own
 
 	blocks   map[uint64]chain.Hash
@@ -144,6 +146,7 @@ func newWorld(t testing.TB, p plan) *world {
 	}
 	w.book = must(identity.NewBook(g, scheme))
 	w.schemes = p.schemes
+	w.seen = witness{map[string][]byte{}, map[uint64]map[chain.Hash]bool{}, map[sm.NodeID]sim.Filter{}}
 	w.net = sim.New(sim.Config{
 		Seed: p.seed, Nodes: w.ids, Faults: p.faults, Factory: w.build, Answer: w.answer, Delivered: w.delivered, Check: w.check,
 		Decode: func(raw []byte) (sm.Message, error) {
@@ -154,6 +157,9 @@ func newWorld(t testing.TB, p plan) *world {
 			return e, nil
 		},
 	})
+	for _, id := range w.ids {
+		w.net.FilterIn(id, w.hears(id))
+	}
 	return w
 }
 
@@ -187,6 +193,9 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	if !w.hostile[id] {
 		w.recorded(id, records)
 	}
+	if s := &w.plan.sabotage; s.forgets && s.forgetful == id {
+		records = slices.DeleteFunc(slices.Clone(records), func(p sm.Persist) bool { return p.Kind == RecordBeacon })
+	}
 	total := len(records)
 	var state *identity.State
 	var saved []byte
@@ -203,7 +212,7 @@ func (w *world) build(id sm.NodeID, now time.Time, records []sm.Persist) (sm.Mac
 	if err != nil {
 		w.t.Fatalf("validator %d does not restart: %v", id, err)
 	}
-	m := &counted{c, total}
+	m := &counted{c, total, w.spoil}
 	return m, m.Step(now, Start{})
 }
 
@@ -218,9 +227,11 @@ func (w *world) scheme(id sm.NodeID) cosi.Scheme {
 type counted struct {
 	*Core
 	returned int
+	spoil    func(*Core)
 }
 
 func (m *counted) Step(now time.Time, ev sm.Event) []sm.Effect {
+	m.spoil(m.Core)
 	out := m.Core.Step(now, ev)
 	for _, e := range out {
 		if _, ok := e.(sm.Persist); ok {
@@ -251,6 +262,9 @@ func (w *world) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 	switch e := e.(type) {
 	case *Check:
 		done := e.Run()
+		if p, err := identity.DecodePayload(payloadOf(done.body)); w.plan.sabotage.blind && err == nil {
+			done.result.Content, done.result.Err = p, nil
+		}
 		if done.body != nil {
 			if w.checks[id] == nil {
 				w.checks[id] = map[chain.Hash]int{}
@@ -273,6 +287,13 @@ func (w *world) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 		w.net.Fail(fmt.Errorf("validator %d asks for a %T", id, e))
 	}
 	return 0, nil
+}
+
+func payloadOf(b *chain.Body) []byte {
+	if b == nil {
+		return nil
+	}
+	return b.Payload
 }
 
 func (w *world) serve(id sm.NodeID, e byzcoin.Serve) {

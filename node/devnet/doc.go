@@ -7,6 +7,9 @@
 //	faucet.key     the seed that owns all allocations, mode 0600
 //	v0, v1, …      the validators' homes (package config)
 //
+// [Network.Status] asks all validators of any network how they are, wherever they run:
+// those of the current epoch, which it follows by the epochs' records.
+//
 // Ports are chosen once, when the folder is made, and stay in the
 // configurations. A process is found by its data directory's lock, which names
 // the pid, and by the command line of that pid: a number alone is never

@@ -229,6 +229,17 @@ func (c *Chain) avoid(id sm.NodeID) {
 	}
 }
 
+// forgive takes it back that a source was passed over: it is slow, and no more
+// than that.
+func (c *Chain) forgive(id sm.NodeID) {
+	for _, s := range c.catchup.sources {
+		if s.id == id {
+			s.avoid, s.strikes = time.Time{}, 0
+			c.seek(id)
+		}
+	}
+}
+
 // blame names a source that sent what is wrong.
 func (c *Chain) blame(id sm.NodeID, format string, args ...any) {
 	c.avoid(id)
@@ -239,9 +250,12 @@ func (c *Chain) blame(id sm.NodeID, format string, args ...any) {
 // onSyncReply takes blocks that we asked for. It reports whether we did.
 func (c *Chain) onSyncReply(from sm.NodeID, s *SyncReply) bool {
 	k := &c.catchup
-	f, ok := k.sync.take(from, s)
+	f, late, ok := k.sync.take(c.now, from, s, &c.cfg.Policy)
 	if !ok {
 		return false
+	}
+	if late {
+		c.forgive(from)
 	}
 	if len(s.Blocks) == 0 {
 		c.avoid(from)

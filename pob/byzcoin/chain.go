@@ -92,6 +92,7 @@ func (c *Chain) event(ev sm.Event) {
 	case Start:
 		c.begin()
 		c.compare()
+		c.arm(0) // ask at once how far others are
 	case CommitteesChanged:
 		c.succeed()
 		c.compare()

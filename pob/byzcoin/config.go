@@ -91,6 +91,9 @@ type Policy struct {
 	// FetchBlocks and FetchBytes bound one answer in synchronization.
 	FetchBlocks int // 32
 	FetchBytes  int // 4 MiB
+	// FetchHeaders is how many headers are asked for at a time, below a block that is
+	// known.
+	FetchHeaders int // 1024
 	// TreeAbove is the size above which a committee votes over a tree.
 	TreeAbove int // 16
 }
@@ -116,6 +119,7 @@ func (p Policy) WithDefaults() Policy {
 	p.StatusInterval = orDefault(p.StatusInterval, 2*p.BlockInterval)
 	p.FetchBlocks = orDefault(p.FetchBlocks, 32)
 	p.FetchBytes = orDefault(p.FetchBytes, 4<<20)
+	p.FetchHeaders = orDefault(p.FetchHeaders, maxHeaders)
 	p.TreeAbove = orDefault(p.TreeAbove, 16)
 	return p
 }
@@ -132,6 +136,8 @@ func (p *Policy) check() error {
 		return fmt.Errorf("policy: blocks of %d bytes do not hold a body of %d", p.MaxBlockBytes, p.MaxBodyBytes)
 	case p.FetchBlocks < 1 || p.FetchBlocks > maxSyncBlocks:
 		return fmt.Errorf("policy: %d blocks an answer, between 1 and %d are possible", p.FetchBlocks, maxSyncBlocks)
+	case p.FetchHeaders < 1 || p.FetchHeaders > maxHeaders:
+		return fmt.Errorf("policy: %d headers an answer, between 1 and %d are possible", p.FetchHeaders, maxHeaders)
 	case p.MinGap < 0 || p.BlockInterval <= 0 || p.ViewTimeout <= 0 || p.Delta <= 0 || p.RetryInterval <= 0 || p.StatusInterval <= 0:
 		return fmt.Errorf("policy: times must be positive")
 	}

@@ -72,9 +72,10 @@ type dynasty struct {
 	shirks  map[sm.NodeID]bool
 	snaps   map[sm.NodeID]snapshot
 	shelves map[sm.NodeID]*shelf
-	sources []sm.NodeID // what the owners name
-	mute    bool        // they name nobody
-	anchors Anchors     // that the owners have; nil: none
+	sources []sm.NodeID                 // what the owners name
+	mute    bool                        // they name nobody
+	anchors Anchors                     // that the owners have; nil: none
+	slow    map[sm.NodeID]time.Duration // how long answers of logs take to get there
 
 	blocks   map[uint64]*chain.Block
 	top      uint64
@@ -262,16 +263,18 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 		}
 		return time.Millisecond, Recalled{e.Height, d.shelf(id).header(e.Height).Hash()}
 	case Serve:
-		if e.Headers {
-			d.net.Inject(id, e.To, d.shelf(id).headers(e))
-			break
-		}
-		reply, err := d.shelf(id).serve(e)
-		if err != nil {
-			d.net.Fail(err)
-		} else if reply != nil {
-			d.net.Inject(id, e.To, reply)
-		}
+		d.net.After(d.slow[e.To], func() {
+			if e.Headers {
+				d.net.Inject(id, e.To, d.shelf(id).headers(e))
+				return
+			}
+			reply, err := d.shelf(id).serve(e)
+			if err != nil {
+				d.net.Fail(err)
+			} else if reply != nil {
+				d.net.Inject(id, e.To, reply)
+			}
+		})
 	case ReadBody:
 		for _, p := range d.net.Records(id) {
 			if p.Kind == RecordBody || p.Kind == RecordPulled {

@@ -10,8 +10,10 @@ import (
 // fetcher is what was asked of others' logs, and what came.
 type fetcher struct {
 	out  []fetch
-	got  []fetched // by height
-	turn int       // whom to ask next
+	late []fetch       // given up; what still comes is taken
+	got  []fetched     // by height
+	turn int           // whom to ask next
+	slow time.Duration // how long answers take, of late
 }
 
 type fetch struct {
@@ -27,7 +29,11 @@ type fetched struct {
 }
 
 const (
-	maxFetches = 3
+	maxFetches = 6
+	// maxBusy is how many ranges are asked of one peer at a time.
+	maxBusy = 2
+	// maxLate bounds the ranges that were given up and may still come.
+	maxLate = 16
 	// applyBytes is about what one step takes on, so that others get their turn.
 	applyBytes = 1 << 20
 	// blockCost is what a block costs besides its bodies, in bytes: the check of
@@ -84,34 +90,57 @@ func (f *fetcher) pump(now time.Time, start, end uint64, blocks int, server func
 }
 
 func (f *fetcher) busy(peer sm.NodeID) bool {
-	return slices.ContainsFunc(f.out, func(o fetch) bool { return o.peer == peer })
+	n := 0
+	for _, o := range f.out {
+		if o.peer == peer {
+			n++
+		}
+	}
+	return n >= maxBusy
 }
 
-// overdue takes out what was not answered in time: a full range of blocks may
-// take 8 retry intervals, one block 2.
+// patience is how long an answer may take: a full range of blocks 8 retry
+// intervals, one block 2, and longer if answers do take longer.
+func (f *fetcher) patience(count int, p *Policy) time.Duration {
+	return 2*p.RetryInterval + 6*p.RetryInterval*time.Duration(count)/time.Duration(p.FetchBlocks) + 2*f.slow
+}
+
+// took takes note of how long an answer took. What a peer can win by being slow is
+// bounded.
+func (f *fetcher) took(d time.Duration, p *Policy) {
+	f.slow = min(max(d, f.slow*7/8), 64*p.RetryInterval)
+}
+
+// overdue takes out what was not answered in time.
 func (f *fetcher) overdue(now time.Time, p *Policy) (late []sm.NodeID) {
 	f.out = slices.DeleteFunc(f.out, func(o fetch) bool {
-		if now.Sub(o.at) < 2*p.RetryInterval+6*p.RetryInterval*time.Duration(o.count)/time.Duration(p.FetchBlocks) {
+		if now.Sub(o.at) < f.patience(o.count, p) {
 			return false
 		}
 		late = append(late, o.peer)
+		f.late = append(f.late, o)
 		return true
 	})
+	f.late = f.late[max(0, len(f.late)-maxLate):]
 	return late
 }
 
-// take finds the request that a reply answers; what took too long, or is
-// repeated, answers none.
-func (f *fetcher) take(peer sm.NodeID, s *SyncReply) (fetch, bool) {
-	i := slices.IndexFunc(f.out, func(o fetch) bool {
+// take finds the request that a reply answers. One that was given up is late.
+func (f *fetcher) take(now time.Time, peer sm.NodeID, s *SyncReply, p *Policy) (o fetch, late, ok bool) {
+	answered := func(o fetch) bool {
 		return o.peer == peer && (len(s.Blocks) == 0 || s.Blocks[0].Block.Header.Height == o.from)
-	})
-	if i < 0 {
-		return fetch{}, false
 	}
-	o := f.out[i]
-	f.out = slices.Delete(f.out, i, i+1)
-	return o, true
+	if i := slices.IndexFunc(f.out, answered); i >= 0 {
+		o, ok = f.out[i], true
+		f.out = slices.Delete(f.out, i, i+1)
+	} else if i := slices.IndexFunc(f.late, answered); i >= 0 {
+		o, late, ok = f.late[i], true, len(s.Blocks) > 0
+		f.late = slices.Delete(f.late, i, i+1)
+	}
+	if ok {
+		f.took(now.Sub(o.at), p)
+	}
+	return o, late, ok
 }
 
 // add keeps the blocks of a reply above a height. It returns the height of the
@@ -123,7 +152,7 @@ func (f *fetcher) add(o fetch, s *SyncReply, above uint64) (wrong, wanted uint64
 			wrong, wanted = h, o.from+uint64(i)
 			break
 		}
-		if h > above {
+		if h > above && !slices.ContainsFunc(f.got, func(x fetched) bool { return x.Block.Header.Height == h }) {
 			f.got = append(f.got, fetched{s.Blocks[i], o.peer})
 		}
 	}

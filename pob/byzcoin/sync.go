@@ -1,6 +1,8 @@
 package byzcoin
 
 import (
+	"time"
+
 	"ios/chain"
 	"ios/internal/sm"
 )
@@ -84,9 +86,12 @@ func (m *Machine) onFetch(from sm.NodeID, p *peer, f *Fetch) {
 }
 
 func (m *Machine) onSyncReply(seat int, s *SyncReply) {
-	f, ok := m.sync.take(m.cfg.Members[seat], s)
+	f, late, ok := m.sync.take(m.now, m.cfg.Members[seat], s, &m.cfg.Policy)
 	if !ok {
 		return
+	}
+	if late { // it is slow, and no more than that
+		m.peers[seat].avoid = time.Time{}
 	}
 	if len(s.Blocks) == 0 {
 		if m.peers[seat].height >= f.from {

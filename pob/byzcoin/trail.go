@@ -14,6 +14,7 @@ type trail struct {
 	base   uint64       // the first is of the block above this one
 	marks  []Point      // further up: known, or found on the way down; descending
 	asked  fetch        // headers; none if the count is 0
+	late   fetch        // headers that were given up and may still come
 }
 
 // maxHeaders bounds the headers of one answer.
@@ -56,7 +57,7 @@ func (c *Chain) mark() (Point, bool) {
 func (c *Chain) extend() {
 	t := &c.catchup.trail
 	t.forget(c.m.height)
-	if t.asked.count > 0 || len(t.hashes) >= maxHeaders/2 {
+	if t.asked.count > 0 || len(t.hashes) > c.cfg.Policy.FetchHeaders/2 {
 		return
 	}
 	mark, ok := c.mark()
@@ -67,27 +68,38 @@ func (c *Chain) extend() {
 	if !ok {
 		return
 	}
-	count := min(mark.Height-t.top(), maxHeaders)
+	count := min(mark.Height-t.top(), uint64(c.cfg.Policy.FetchHeaders))
 	t.asked = fetch{peer, mark.Height - count + 1, int(count), c.now}
 	c.send(peer, &FetchHeaders{t.asked.from, uint32(count)})
 }
 
 // lateHeaders gives up on headers that do not come.
 func (c *Chain) lateHeaders() {
-	if t := &c.catchup.trail; t.asked.count > 0 && c.now.Sub(t.asked.at) >= 4*c.cfg.Policy.RetryInterval {
+	if t := &c.catchup.trail; t.asked.count > 0 && c.now.Sub(t.asked.at) >= c.catchup.sync.patience(c.cfg.Policy.FetchBlocks, &c.cfg.Policy) {
 		c.avoid(t.asked.peer)
-		t.asked = fetch{}
+		t.asked, t.late = fetch{}, t.asked
 	}
+}
+
+// answered reports whether headers are what was asked for, by where they begin.
+func (f *fetch) answered(from sm.NodeID, h *Headers) bool {
+	return f.count > 0 && f.peer == from && (len(h.List) == 0 || h.List[0].Height == f.from)
 }
 
 // onHeaders takes headers that we asked for: they must lead down from the mark.
 func (c *Chain) onHeaders(from sm.NodeID, h *Headers) {
 	t := &c.catchup.trail
-	o := t.asked
-	if o.count == 0 || o.peer != from {
+	var o fetch
+	switch {
+	case t.asked.answered(from, h):
+		o, t.asked = t.asked, fetch{}
+	case len(h.List) > 0 && t.late.answered(from, h):
+		o, t.late = t.late, fetch{}
+		c.forgive(from)
+	default:
 		return
 	}
-	t.asked = fetch{}
+	c.catchup.sync.took(c.now.Sub(o.at), &c.cfg.Policy)
 	mark, ok := c.mark()
 	switch {
 	case !c.past() || !ok || o.from <= t.top() || o.from+uint64(o.count)-1 != mark.Height:

@@ -188,6 +188,7 @@ func (n *Net) delivered(id sm.NodeID, value any) {
 		if n.honest(v.Who) && n.honest(id) && v.What != byzcoin.FaultLeftOut {
 			n.fail("%v accuses honest %d: %s: %s", p, v.Who, v.What, v.Cause)
 		}
+	case byzcoin.Dropped: // what was accepted and is lost is found at the end
 	case transepoch.Waiting:
 		n.stats.Waits++
 	case transepoch.Fault:
