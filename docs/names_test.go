@@ -117,7 +117,7 @@ func firsts(d document, cell *regexp.Regexp) (list []string) {
 }
 
 var limits = map[string]int{
-	"chain.MaxShards": chain.MaxShards, "chain.MaxValidators": chain.MaxValidators, "chain.MaxGenesisBytes": chain.MaxGenesisBytes,
+	"chain.MaxShards": chain.MaxShards, "chain.MaxValidators": chain.MaxValidators, "chain.MaxPlaces": chain.MaxPlaces, "chain.MaxGenesisBytes": chain.MaxGenesisBytes,
 	"chain.MaxTxBytes": chain.MaxTxBytes, "chain.MaxOutputData": chain.MaxOutputData, "chain.ExpiryAhead": chain.ExpiryAhead,
 	"chain.MaxBodyBytes": chain.MaxBodyBytes, "chain.MaxTxsPerBody": chain.MaxTxsPerBody, "chain.MaxBundlesPerBody": chain.MaxBundlesPerBody,
 	"chain.MaxRefs": chain.MaxRefs, "chain.MaxSegmentEntries": chain.MaxSegmentEntries, "chain.MaxSegmentBytes": chain.MaxSegmentBytes,

@@ -50,13 +50,13 @@ func (in *Input) Check() error {
 		return err
 	}
 	for i, v := range in.Members {
-		if v >= chain.MaxValidators || i > 0 && v <= in.Members[i-1] {
-			return chain.Rule(ErrInput, "the frozen set is not ascending from 0 to %d at validator %d", chain.MaxValidators-1, v)
+		if v >= chain.MaxPlaces || i > 0 && v <= in.Members[i-1] {
+			return chain.Rule(ErrInput, "the frozen set is not ascending from 0 to %d at validator %d", chain.MaxPlaces-1, v)
 		}
 	}
 	for i, v := range in.Held {
-		if v >= chain.MaxValidators || i > 0 && v < in.Held[i-1] || i >= maxSeatings && v == in.Held[i-maxSeatings] {
-			return chain.Rule(ErrInput, "the list of the held is not ascending from 0 to %d, with nobody more than %d times, at validator %d", chain.MaxValidators-1, maxSeatings, v)
+		if v >= chain.MaxPlaces || i > 0 && v < in.Held[i-1] || i >= maxSeatings && v == in.Held[i-maxSeatings] {
+			return chain.Rule(ErrInput, "the list of the held is not ascending from 0 to %d, with nobody more than %d times, at validator %d", chain.MaxPlaces-1, maxSeatings, v)
 		}
 	}
 	for _, s := range in.Stalled.List() {

@@ -303,7 +303,7 @@ func refusedJoin(why identity.Reason, v *chain.Validator, p *chain.Policy) strin
 	case identity.ReasonClash:
 		return "another validator has its name, its address or one of its keys; make a home of its own with: ios node init"
 	case identity.ReasonFull:
-		return fmt.Sprintf("%d validators have registered, no more are possible", chain.MaxValidators)
+		return fmt.Sprintf("%d validators are registered, or %d have been, and no more are possible", chain.MaxValidators, chain.MaxPlaces)
 	}
 	return string(why)
 }

@@ -147,7 +147,7 @@ func statusFromWire(m *ledgerpb.StatusResponse) (*Status, error) {
 	if err != nil {
 		return nil, chain.Rule(chain.ErrEncoding, "chain id of the answer: %v", err)
 	}
-	if m.Shard >= chain.MaxShards && m.Shard != uint32(chain.IdentityShard) || m.Shards > chain.MaxShards || m.Validator >= chain.MaxValidators {
+	if m.Shard >= chain.MaxShards && m.Shard != uint32(chain.IdentityShard) || m.Shards > chain.MaxShards || m.Validator >= chain.MaxPlaces {
 		return nil, chain.Rule(chain.ErrEncoding, "an answer from validator %d of shard %d of %d", m.Validator, m.Shard, m.Shards)
 	}
 	pool, supply, res := m.GetMempool(), m.GetSupply(), m.GetResources()

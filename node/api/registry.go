@@ -165,7 +165,7 @@ func (c *Client) Registered(ctx context.Context, key sig.PublicKey) (Registered,
 	if err != nil {
 		return Registered{}, err
 	}
-	if m.Id >= chain.MaxValidators {
+	if m.Id >= chain.MaxPlaces {
 		return Registered{}, &Error{Kind: chain.ErrEncoding, Text: "a validator that cannot be", Next: "ask another validator", Endpoint: c.url}
 	}
 	r := Registered{

@@ -101,8 +101,8 @@ func readMembers(r *chain.Reader) []Member {
 	list := make([]Member, n)
 	for i := range list {
 		list[i] = Member{chain.ValidatorID(r.U16()), r.Validator()}
-		if list[i].ID >= chain.MaxValidators || i > 0 && list[i].ID <= list[i-1].ID {
-			r.Fail("members are not in ascending order from 0 to %d", chain.MaxValidators-1)
+		if list[i].ID >= chain.MaxPlaces || i > 0 && list[i].ID <= list[i-1].ID {
+			r.Fail("members are not in ascending order from 0 to %d", chain.MaxPlaces-1)
 		}
 	}
 	return list

@@ -111,9 +111,9 @@ func (x *execution) applyJoin(op *Join) Reason {
 	switch {
 	case v.Stake < x.book.genesis.Policy.MinStake:
 		return ReasonStake
-	case len(x.l.entries) >= chain.MaxValidators:
+	case len(x.l.entries) >= chain.MaxPlaces || x.l.present() >= chain.MaxValidators:
 		return ReasonFull
-	case x.l.joined(join) || x.l.clash(v, chain.MaxValidators):
+	case x.l.joined(join) || x.l.clash(v, chain.MaxPlaces):
 		return ReasonClash
 	case v.Stake > 0 && !x.l.spendCredit(addressOf(&op.Payer), v.Stake):
 		return ReasonCredit

@@ -165,6 +165,16 @@ func (l *ledger) roomForCredit() bool {
 	return len(l.credits)+waiting < maxCredits
 }
 
+// present is how many validators are registered and have not left for good.
+func (l *ledger) present() (n int) {
+	for _, e := range l.entries {
+		if !e.gone {
+			n++
+		}
+	}
+	return n
+}
+
 // unbonding is how many payouts of a validator are outstanding.
 func (l *ledger) unbonding(id chain.ValidatorID) (n int) {
 	for i := range l.payouts {

@@ -129,7 +129,7 @@ func (b *Book) read(r *chain.Reader) error {
 
 func (b *Book) readLedger(r *chain.Reader) (*ledger, error) {
 	l := &ledger{height: r.U64(), asked: r.U64()}
-	for i := range r.Count(chain.MaxValidators, chain.ValidatorMinSize) {
+	for i := range r.Count(chain.MaxPlaces, chain.ValidatorMinSize) {
 		l.entries = append(l.entries, readEntry(r, chain.ValidatorID(i)))
 	}
 	l.payouts = readPayouts(r)
