@@ -16,6 +16,7 @@ type collect struct {
 	have   []int            // of each group: shares that came and are not known to be wrong
 	unsure int              // shares that are not checked
 	retry  retry
+	next   int // whom to pass shares on to
 	result *Result
 }
 
@@ -67,12 +68,13 @@ func (c *collect) put(i int, raw pvss.Decryption) {
 // askShares asks whoever has not answered in the groups that something depends on.
 func (s *Machine) askShares() {
 	c := s.collect
-	if c.retry.asked > 0 && c.overdue(s) && c.unsure > 0 {
+	if c.retry.asked > 0 && c.late(s) {
 		// While one group has too few shares those of the others wait. Wrong ones
 		// among them must not hide for ever that another withholds, too.
 		if err := s.verifyShares(); err != nil {
 			s.deliver(Refused{err})
 		}
+		s.passOn()
 	}
 	var absent []sm.NodeID
 	for g, members := range c.layout.groups {

@@ -32,7 +32,9 @@
 //     sent again, never made again; two contents are an [Equivocation].
 //
 // If more servers of a group than it can do without stay silent, [Void] names
-// them; the chain then may decide that the epoch has no output.
+// them; the chain then may decide that the epoch has no output. Before that
+// collectors pass on to each other what was opened to them, so that servers cannot
+// withhold by opening to each collector something else.
 //
 // # The machine
 //

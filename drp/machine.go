@@ -66,6 +66,8 @@ type peer struct {
 	wanted  bool      // we asked it for the choice, and wait
 	wantAt  time.Time // when we last asked
 	filled  time.Time // when we last sent it the choice
+	passed  time.Time // when it last passed shares on to us
+	lied    bool      // they were wrong
 }
 
 // pending is a sign-off that verified.
@@ -204,6 +206,10 @@ func (s *Machine) receive(from sm.NodeID, msg sm.Message) {
 	case *Open:
 		if i >= 0 && m.Epoch == s.run.cfg.Epoch {
 			s.onOpen(i, m)
+		}
+	case *Pass:
+		if i >= 0 && m.Epoch == s.run.cfg.Epoch {
+			s.onPass(p, m)
 		}
 	}
 }

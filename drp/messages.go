@@ -16,6 +16,7 @@ const (
 	kindWant
 	kindFull
 	kindOpen
+	kindPass
 )
 
 // Ask asks a server for its dealing in a view. Leaders send it.
@@ -53,6 +54,13 @@ type Open struct {
 	Shares pvss.Decryption
 }
 
+// Pass gives a collector shares that another one has checked, by ascending place.
+type Pass struct {
+	Epoch  uint64
+	Choice chain.Hash
+	List   []Shares
+}
+
 // AppendTo appends the canonical encoding.
 func (m *Ask) AppendTo(dst []byte) []byte {
 	return be.AppendUint64(be.AppendUint64(append(dst, kindAsk), m.Epoch), m.View)
@@ -85,6 +93,28 @@ func (m *Open) AppendTo(dst []byte) []byte {
 	return chain.AppendBlob(dst, m.Shares)
 }
 
+// AppendTo appends the canonical encoding.
+func (m *Pass) AppendTo(dst []byte) []byte {
+	dst = append(be.AppendUint64(append(dst, kindPass), m.Epoch), m.Choice[:]...)
+	dst = be.AppendUint32(dst, uint32(len(m.List)))
+	for i := range m.List {
+		dst = chain.AppendBlob(be.AppendUint16(dst, m.List[i].Server), m.List[i].Raw)
+	}
+	return dst
+}
+
+func readPass(r *chain.Reader) *Pass {
+	m := &Pass{Epoch: r.U64(), Choice: r.Hash()}
+	for range r.Count(MaxServers, 2+4) {
+		e := Shares{r.U16(), r.Blob(maxShares)}
+		if r.Err() != nil {
+			break
+		}
+		m.List = append(m.List, e)
+	}
+	return m
+}
+
 // maxShares bounds the encoding of an Open's shares.
 var maxShares = pvss.DecryptionSize(pvss.Threshold(MaxServers))
 
@@ -106,6 +136,8 @@ func Decode(raw []byte) (sm.Message, error) {
 		m = &Full{Epoch: r.U64(), Raw: r.Blob(MaxChoice)}
 	case kindOpen:
 		m = &Open{Epoch: r.U64(), Choice: r.Hash(), Shares: r.Blob(maxShares)}
+	case kindPass:
+		m = readPass(r)
 	default:
 		r.Fail("message of unknown kind %d", kind)
 	}

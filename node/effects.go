@@ -31,8 +31,8 @@ func (r *runner) apply(effects []sm.Effect) {
 			}
 		case byzcoin.Serve:
 			r.read.do(func() { r.serve(e) })
-		case byzcoin.Recall:
-			r.read.do(func() { r.recall(e) })
+		case byzcoin.ReadHeader:
+			r.read.do(func() { r.readHeader(e) })
 		case byzcoin.ReadBody:
 			r.read.do(func() { r.serveBody(e) })
 		default:

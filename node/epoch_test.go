@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"ios/chain"
 	"ios/node/api"
+	"ios/node/council"
 	"ios/node/epochs"
 	"ios/node/onetnet"
 	"ios/transepoch/identity"
@@ -196,4 +198,39 @@ func TestNoOldKeysAreBelieved(t *testing.T) {
 	if _, err := n.check.committees.Committee(0, chain.Term{Epoch: 4}); err != nil {
 		t.Error(err)
 	}
+}
+
+// After a restart of all, shards that have no traffic are not taken for stalled: their
+// last blocks are shown to the identity chain again.
+func TestShardsAtRestAreNotStalled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 4, shortEpochs)
+	observer := func() *Node { return r.nodes[0].node }
+	r.within(time.Minute, "all are through with the transition of an epoch", func() bool {
+		now := observer().net.book.Number()
+		for _, run := range r.nodes {
+			for _, m := range run.node.members() {
+				var in api.Membership
+				if err := m.ask(t.Context(), m.noteTurn); err != nil {
+					return false
+				}
+				m.transition(&in)
+				if in.Epoch != now || in.Batch != in.Batches {
+					return false
+				}
+			}
+		}
+		return now > 1 && observer().assembly().now().Phase == council.Running
+	})
+	at := observer().net.book.Number()
+	for id := range r.nodes {
+		r.stop(chain.ValidatorID(id))
+	}
+	for id := range r.nodes {
+		r.start(chain.ValidatorID(id))
+	}
+	r.within(time.Minute, "an epoch that takes the shard along", func() bool {
+		now := observer().net.book.Current()
+		return now.Number > at && now.Shards[0].Plan == now.Number
+	})
 }

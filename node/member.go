@@ -81,7 +81,22 @@ func (m *member) restore(saved []byte, records iter.Seq[sm.Persist]) (machine, e
 	}
 	m.epoch.Store(core.Term().Epoch)
 	m.core, m.state = core, nil
+	m.remember(core.Point().Height)
 	return core, nil
+}
+
+// remember takes note of the last final block, for the identity chain: a shard without
+// traffic makes no other one after a restart, and would count as stalled.
+func (m *member) remember(height uint64) {
+	if height == 0 {
+		return
+	}
+	b, _, err := m.disk.block(height)
+	if err != nil {
+		m.log.Warnf("the identity chain is not shown our last block: %v", err)
+		return
+	}
+	m.shownAt.Store(&council.ShardAt{Header: b.Header, Cert: b.Cert})
 }
 
 func (m *member) begin() sm.Event { return validator.Start{} }

@@ -87,14 +87,14 @@ func (r *runner) serveHeaders(e byzcoin.Serve) {
 	r.reply(e.To, chain.Term{}, reply)
 }
 
-// recall tells the machine of a block of its own.
-func (r *runner) recall(e byzcoin.Recall) {
+// readHeader tells the machine of a block of its own.
+func (r *runner) readHeader(e byzcoin.ReadHeader) {
 	h, err := r.disk.header(e.Height)
 	if err != nil {
 		r.log.Errorf("header %d, which the record of an epoch names: %v", e.Height, err)
 		return
 	}
-	r.post(byzcoin.Recalled{Height: e.Height, Hash: h.Hash()})
+	r.post(byzcoin.HeaderRead{Height: e.Height, Hash: h.Hash()})
 }
 
 func (r *runner) blockWithBodies(height uint64) (raw []byte, bodies [][]byte, size int, err error) {

@@ -57,7 +57,6 @@ func (r *rig) somebody(shard chain.ShardID) (found *member) {
 // The validators make epochs by themselves: each has a beacon, shards change their
 // members, and transfers go on.
 func TestANetworkMakesItsEpochs(t *testing.T) {
-	t.Parallel()
 	r := newRig(t, 2, 8, shortEpochs)
 	own, coins := r.coins(0, 10), r.coins(1, 10)
 	node := r.nodes[0].node
@@ -106,7 +105,6 @@ func (r *rig) file(n *Node) (raw []byte, epoch uint64) {
 // Whoever has the genesis verifies what the nodes tell of an epoch. A validator
 // leaves the network by its order; others are told why theirs have no effect.
 func TestTheRegistryIsOpenToClients(t *testing.T) {
-	t.Parallel()
 	r := newRig(t, 2, 8, shortEpochs)
 	node := r.nodes[0].node
 	r.within(time.Minute, "the record of the second epoch", func() bool { _, err := node.Epoch(t.Context(), 2); return err == nil })

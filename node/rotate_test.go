@@ -49,7 +49,7 @@ func keyFiles(home config.Home) int {
 func TestAValidatorTakesNewKeysUp(t *testing.T) {
 	t.Parallel()
 	const id = 3
-	r := newRig(t, 2, 8, shortEpochs)
+	r := newRig(t, 1, 4, shortEpochs)
 	home, restart := r.settleIn(id)
 	restart()
 	registered, observer := r.genesis.Validators[id], r.nodes[0].node
@@ -92,7 +92,6 @@ func TestAValidatorTakesNewKeysUp(t *testing.T) {
 // In a shard that is stalled the old keys count on, for as many epochs as that takes,
 // and after a restart; when it goes on, it does so with them, and then they go.
 func TestAStalledShardKeepsTheOldKeys(t *testing.T) {
-	t.Parallel()
 	r := newRig(t, 2, 8, shortEpochs, func(p *chain.Policy) { p.AbsentEpochs = 50 })
 	shard := r.members[1]
 	lost, id := shard[:2], shard[2]

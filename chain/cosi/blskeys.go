@@ -23,7 +23,7 @@ type blsKeys struct {
 // maxLines bounds the masks whose lines a committee keeps, 24 kB each. Members
 // that are well sign again and again together; more than a few sets of them are
 // seen when some come and go, and then the lines of any one help little.
-const maxLines = 16
+const maxLines = 8
 
 // Derive parses keys, but for those that k has.
 func (k *blsKeys) Derive(keys []PublicKey) (Keys, error) {

@@ -221,7 +221,15 @@ func (d *demo) lastBeacon(ctx context.Context) error {
 	return nil
 }
 
-// payments are the load: one after the other in each shard.
+// payEvery is how often a payment begins in each shard, and maxPaying how many may
+// be under way. They do not wait for each other: so the gaps between blocks are the
+// shard's own, and not those of a client that looks for another validator.
+const (
+	payEvery  = 100 * time.Millisecond
+	maxPaying = 16
+)
+
+// payments are the load.
 type payments struct {
 	done atomic.Int64
 	mu   sync.Mutex
@@ -235,24 +243,43 @@ func (p *payments) fault() error {
 }
 
 func (p *payments) run(ctx context.Context, d *demo, shard chain.ShardID) {
+	var paying sync.WaitGroup
+	defer paying.Wait()
+	room := make(chan struct{}, maxPaying)
+	for tick := time.Tick(payEvery); ; {
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case room <- struct{}{}:
+			paying.Go(func() {
+				p.pay(ctx, d, shard)
+				<-room
+			})
+		default: // too many wait for an answer
+		}
+	}
+}
+
+func (p *payments) pay(ctx context.Context, d *demo, shard chain.ShardID) {
 	public := d.faucet.Keys[shard].Public()
 	to := chain.AddressOf((*[32]byte)(&public))
-	for ctx.Err() == nil {
-		t, err := d.faucet.Pay(ctx, to, 1)
-		if err == nil {
-			var res wallet.Result
-			if res, err = d.remote.Track(ctx, t, wallet.Hear{}); err == nil {
-				err = committedAll(res)
-			}
+	t, err := d.faucet.Pay(ctx, to, 1)
+	if err == nil {
+		var res wallet.Result
+		if res, err = d.remote.Track(ctx, t, wallet.Hear{}); err == nil {
+			err = committedAll(res)
 		}
-		if err == nil {
-			p.done.Add(1)
-			continue
-		}
-		p.mu.Lock()
-		p.last = err
-		p.mu.Unlock()
 	}
+	if err == nil {
+		p.done.Add(1)
+		return
+	}
+	p.mu.Lock()
+	p.last = err
+	p.mu.Unlock()
 }
 
 // gaps are the times between final blocks, by shard, within transitions and

@@ -26,7 +26,9 @@
 // t = floor(c/3)+1. A group withholds if more than c-t of it are Byzantine. The
 // output is known early, or was chosen, only if every group has t Byzantine
 // servers. Fewer than a third of all are too few for that, however they fall:
-// the thresholds add up to more than a third.
+// the thresholds add up to more than a third. The groups are drawn anew in each view
+// of the lottery, which ends when three leaders in a row have failed; so somebody
+// can have others drawn only by leading three times, and Withheld is of one view.
 //
 // # Exactness
 //

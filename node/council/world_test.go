@@ -70,6 +70,7 @@ type plan struct {
 	faults     sim.Faults
 	policy     func(*chain.Policy)
 	still      bool // shards make no blocks
+	anchored   bool // who starts has the records of all epochs
 	schemes    map[sm.NodeID]cosi.Scheme
 	sabotage   sabotage
 }
@@ -181,7 +182,12 @@ func (w *world) ring(id sm.NodeID) func(sig.PublicKey) (Keys, bool) {
 }
 
 func (w *world) config(id sm.NodeID) Config {
+	var anchors byzcoin.Anchors
+	if w.plan.anchored {
+		anchors = annals{w}
+	}
 	return Config{
+		Anchors: anchors,
 		Genesis: w.genesis, Self: id, Policy: byzcoin.Policy{BlockInterval: w.genesis.Policy.BlockInterval},
 		Keys:   w.ring(id),
 		Random: rand.NewChaCha8([32]byte(seedOfTest("random", id, w.lives[id], w.plan.seed))),
@@ -272,6 +278,8 @@ func (w *world) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 			w.checks[id][done.body.Hash]++
 		}
 		return time.Duration(1+w.net.Random().IntN(10)) * time.Millisecond, Events{done}
+	case byzcoin.ReadHeader:
+		return 0, byzcoin.HeaderRead{Height: e.Height, Hash: w.headers(id, byzcoin.Serve{From: e.Height, Count: 1}).List[0].Hash()}
 	case byzcoin.Serve:
 		w.serve(id, e)
 	case byzcoin.ReadBody:
@@ -297,6 +305,10 @@ func payloadOf(b *chain.Body) []byte {
 }
 
 func (w *world) serve(id sm.NodeID, e byzcoin.Serve) {
+	if e.Headers {
+		w.net.Inject(id, e.To, Agreement(chain.Term{}, w.headers(id, e)))
+		return
+	}
 	stored := map[chain.Hash][]byte{}
 	var blocks [][]byte
 	var bodies [][][]byte

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ios/chain"
 	"ios/node/api"
@@ -63,6 +64,11 @@ func (s *streams) follow(ctx context.Context, shard chain.ShardID, from uint64) 
 		endpoints := s.net.Endpoints(shard) // another epoch may have others
 		one, stop := context.WithCancelCause(ctx)
 		e := endpoints[at%len(endpoints)]
+		if lags(one, &e, from) {
+			stop(nil)
+			pause(ctx, 10*time.Millisecond)
+			continue
+		}
 		e.Follow(one, api.Follow{From: from, Lost: func(error) { s.broken.Add(1); stop(errBroken) }}, func(ev api.Event) error {
 			if ev.Block != nil {
 				from = ev.Block.Height + 1
@@ -74,4 +80,11 @@ func (s *streams) follow(ctx context.Context, shard chain.ShardID, from uint64) 
 		})
 		stop(nil)
 	}
+}
+
+// lags reports whether a validator cannot tell of a block as soon as it is final: one
+// that comes into the shard is an endpoint, and fetches the blocks below first.
+func lags(ctx context.Context, e *api.Endpoint, from uint64) bool {
+	st, err := e.Status(ctx)
+	return err != nil || st.Phase != api.PhaseReady || st.Height+1 < from
 }

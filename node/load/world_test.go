@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -54,6 +55,7 @@ type fakeShard struct {
 	id      chain.ShardID
 	server  *api.Server
 	height  uint64
+	phase   string // if it is not ready
 	pending []*chain.Tx
 	refused map[chain.TxID]bool
 	done    map[chain.TxID]chain.Outcome
@@ -240,7 +242,7 @@ func (f *fakeShard) Status(context.Context) (*api.Status, error) {
 	defer f.w.mu.Unlock()
 	return &api.Status{
 		ChainID: f.w.params.ChainID, Shard: f.id, Shards: len(f.w.shards), Validator: chain.ValidatorID(f.id),
-		PID: os.Getpid(), Phase: api.PhaseReady, Height: f.height, Epoch: 1,
+		PID: os.Getpid(), Phase: cmp.Or(f.phase, api.PhaseReady), Height: f.height, Epoch: 1,
 	}, nil
 }
 

@@ -212,3 +212,29 @@ func TestARestartComesBackToTheTerm(t *testing.T) {
 		t.Fatalf("%+v at %v", a, h.core.Point())
 	}
 }
+
+// Transactions wait for company as long as they would without the proofs of other
+// shards that come meanwhile and go into bodies at once.
+func TestProofsNeitherWaitNorMakeOthersWait(t *testing.T) {
+	h := newHermit(t)
+	h.core.cfg.Gather = 10 * time.Millisecond
+	h.step(Submit{Txs: []chain.Tx{h.tx(0, 1)}, Tag: "a"})
+	waiting := func() (txs, bundles, bodies int) {
+		return h.core.pool.txs.len(), h.core.pool.bundles.len(), len(h.core.pool.bodies)
+	}
+	prove := func() {
+		h.core.pool.addBundle(&chain.Bundle{Header: chain.Header{Epoch: 1}, Raw: []byte{1}})
+		h.step(Events{})
+	}
+	prove() // the next block is due a while after the first
+	h.step(Submit{Txs: []chain.Tx{h.tx(1, 1)}, Tag: "b"})
+	h.pass(5 * time.Millisecond)
+	prove()
+	if txs, bundles, bodies := waiting(); txs != 1 || bundles != 0 || bodies != 2 {
+		t.Fatalf("%d transactions and %d bundles wait, %d bodies are under way", txs, bundles, bodies)
+	}
+	h.pass(6 * time.Millisecond)
+	if txs, _, bodies := waiting(); txs != 0 || bodies != 3 {
+		t.Fatalf("after its time %d transaction waits, %d bodies are under way", txs, bodies)
+	}
+}

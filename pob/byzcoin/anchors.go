@@ -20,12 +20,12 @@ type Anchors interface {
 	Around(shard chain.ShardID, height uint64) (below, above Point)
 }
 
-// Recall asks the runner to read the hash of a final block from its log. The answer
-// is [Recalled].
-type Recall struct{ Height uint64 }
+// ReadHeader asks the runner to read the hash of a final block from its log. The answer
+// is [HeaderRead].
+type ReadHeader struct{ Height uint64 }
 
-// Recalled answers a Recall.
-type Recalled struct {
+// HeaderRead answers a ReadHeader.
+type HeaderRead struct {
 	Height uint64
 	Hash   chain.Hash
 }
@@ -60,13 +60,13 @@ func (c *Chain) compare() {
 	switch {
 	case below.Height == 0 || below == c.compared:
 	case below.Height == c.m.height:
-		c.recalled(&Recalled{c.m.height, c.m.hash})
+		c.headerRead(&HeaderRead{c.m.height, c.m.hash})
 	default:
-		c.out = append(c.out, Recall{below.Height})
+		c.out = append(c.out, ReadHeader{below.Height})
 	}
 }
 
-func (c *Chain) recalled(r *Recalled) {
+func (c *Chain) headerRead(r *HeaderRead) {
 	if c.cfg.Anchors == nil {
 		return
 	}

@@ -96,8 +96,8 @@ func (c *Chain) event(ev sm.Event) {
 	case CommitteesChanged:
 		c.succeed()
 		c.compare()
-	case Recalled:
-		c.recalled(&e)
+	case HeaderRead:
+		c.headerRead(&e)
 	case SourcesChanged:
 		c.setSources(e.Sources)
 	case Settled:

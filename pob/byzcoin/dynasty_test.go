@@ -257,11 +257,11 @@ func (d *dynasty) answer(id sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 			err = errors.New("a bad payload")
 		}
 		return time.Duration(d.net.Random().IntN(3)) * time.Millisecond, Checked{Hash: e.Body.Hash, Err: err}
-	case Recall:
+	case ReadHeader:
 		if d.shelf(id).blocks[e.Height] == nil {
 			d.net.Fail(fmt.Errorf("node %d is asked for block %d, which is not in its log", id, e.Height))
 		}
-		return time.Millisecond, Recalled{e.Height, d.shelf(id).header(e.Height).Hash()}
+		return time.Millisecond, HeaderRead{e.Height, d.shelf(id).header(e.Height).Hash()}
 	case Serve:
 		d.net.After(d.slow[e.To], func() {
 			if e.Headers {

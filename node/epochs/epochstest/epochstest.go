@@ -19,6 +19,9 @@ type Chain struct {
 	// Secret is a validator's key for votes.
 	Secret func(chain.ValidatorID) cosi.Secret
 	Book   *identity.Book
+	// Bases are the blocks that the next record names, by shard; those without one
+	// keep the last.
+	Bases map[chain.ShardID]identity.Point
 }
 
 // Next makes the record of the next epoch: the same validators change shards as
@@ -43,6 +46,9 @@ func (c *Chain) NextBut(course identity.Course, change func(*identity.Epoch)) *e
 	e.Shards = append([]identity.ShardState(nil), cur.Shards...)
 	for j := range e.Shards {
 		e.Shards[j].Plan = e.Number
+		if p, ok := c.Bases[chain.ShardID(j)]; ok {
+			e.Shards[j].Base = p
+		}
 	}
 	change(&e)
 	r := &epochs.Record{Number: e.Number, Epoch: e.AppendTo(nil), Proof: c.proof(cur, e.Hash()).AppendTo(nil)}
