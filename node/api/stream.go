@@ -21,8 +21,8 @@ func (s *Server) Publish(shard chain.ShardID, ev *BlockEvent) {
 	s.windows.of(shard, &s.limits).publish(ev)
 }
 
-// Forget drops what was published of a shard that the backend no longer has. Its
-// streams end with their next heartbeat.
+// Forget drops what was published of a shard that the backend no longer has, and ends
+// its streams: whoever follows it goes on elsewhere at once.
 func (s *Server) Forget(shard chain.ShardID) { s.windows.drop(shard) }
 
 // outbound is one message of a stream: a frame, or a heartbeat.
@@ -195,8 +195,10 @@ func (b *subscriber) pause(ctx context.Context, v view) error {
 	select {
 	case <-v.more:
 		return nil
+	case <-b.window.gone:
+		return chain.Rule(chain.ErrWrongShard, "the validator has left shard %d", b.shard.ID())
 	case <-b.wait.C:
-		id := b.shard.ID()
+		id := b.shard.ID() // it may have been left just as the stream began
 		if _, err := b.s.backend.Shard(&id); err != nil {
 			return err
 		}

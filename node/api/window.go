@@ -33,8 +33,11 @@ func (w *windows) of(shard chain.ShardID, l *Limits) *window {
 
 func (w *windows) drop(shard chain.ShardID) {
 	w.mu.Lock()
-	delete(w.byShard, shard)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if x := w.byShard[shard]; x != nil {
+		delete(w.byShard, shard)
+		close(x.gone)
+	}
 }
 
 // window is the recent blocks' events of a shard, without gaps, for all
@@ -48,10 +51,12 @@ type window struct {
 	tip    uint64        // last height published, 0 before the first
 	start  uint64        // first height published since the last gap
 	more   chan struct{} // closed at the next publication
+
+	gone chan struct{} // closed when the shard is left
 }
 
 func newWindow(maxBlocks, maxBytes int) *window {
-	return &window{maxBlocks: maxBlocks, maxBytes: maxBytes, more: make(chan struct{})}
+	return &window{maxBlocks: maxBlocks, maxBytes: maxBytes, more: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // publish adds a block. One that does not follow the last starts the window

@@ -16,13 +16,22 @@ type heard chan uint64
 
 func (h heard) block(_ chain.ShardID, ev *api.BlockEvent) { h <- ev.Height }
 
+// comer is a validator that has none of the blocks yet.
+type comer struct{ *fakeShard }
+
+func (c comer) Shard(*chain.ShardID) (api.Shard, error) { return c, nil }
+
+func (c comer) BlockEvent(context.Context, uint64) (*api.BlockEvent, error) {
+	return nil, chain.Rule(api.ErrNotYet, "it is syncing")
+}
+
 // A validator that still fetches the blocks below is not followed: what is final
 // would be heard of late, and transactions seem to take longer than they do.
 func TestAStreamPassesOverWhoComesIn(t *testing.T) {
 	w := newWorld(t, 1, vice{})
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	comes := &fakeShard{w: w, phase: api.PhaseSyncing}
+	comes := comer{&fakeShard{w: w, phase: api.PhaseSyncing}}
 	server, err := api.NewServer(api.Config{Listen: "127.0.0.1:0", Backend: comes, Prefix: w.params.Prefix, Log: quiet})
 	if err != nil {
 		t.Fatal(err)

@@ -132,11 +132,10 @@ func TestADraftFitsABody(t *testing.T) {
 
 // Proofs of other shards do not wait in a body for clients' signatures.
 func TestBundlesGoFirstAndByThemselves(t *testing.T) {
-	bundle := &chain.Bundle{Raw: make([]byte, 100)}
 	p := newPool(Limits{QueueTxs: 10, QueueBytes: 1 << 20, BodyTxs: 50, BodyBytes: 250, Bundles: 9, Bodies: 9})
 	p.submit(&submission{}, []chain.Tx{poolTx(1)}, allow)
 	for range 3 {
-		p.addBundle(bundle)
+		p.addBundle(&chain.Bundle{Raw: make([]byte, 100)})
 	}
 	for i, want := range []struct{ bundles, txs int }{{2, 0}, {1, 0}, {0, 1}, {0, 0}} {
 		d := p.draft()

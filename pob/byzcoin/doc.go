@@ -70,7 +70,8 @@
 // member that acked it still has it and tells its owner ([Succeeded]): of the q
 // members that acked, q-f are honest. The owner puts the contents up again in
 // the new term and says [Settled]; until then they are part of the state that
-// survives a restart.
+// survives a restart. There is a bound, in terms and in bytes; who exceeds it is told
+// what was given up ([Dropped]).
 //
 // Messages travel in a [Tagged]. Who is in an older term is shown the certificate
 // with which the last one ended, and told that we are [Ahead]; messages of the
@@ -80,7 +81,37 @@
 // A claim is worth a request, no more: a source that does not keep its word is
 // passed over, each time for longer, and nothing that it says stops the machine of
 // the term. A closed machine goes on serving its log. A validator without a seat
-// follows the newest committee: f+1 members tell it of every block.
+// follows the newest committee: f+1 members tell it of every block. Members keep
+// accounts of what such validators ask for. Those that are to get a seat, which the
+// owner names, always have one; strangers share what is left.
+//
+// # Old committees
+//
+// A certificate says that a quorum of keys signed. It convinces while at most f of
+// them are the adversary's, and that is promised for an epoch or two: the keys of a
+// committee that left office long ago may all be for sale. So who catches up over
+// such terms does not believe their certificates alone ([Anchors]). The records of
+// epochs name blocks of the chain. From the lowest of these above its own last block
+// the Chain fetches headers downwards, each the parent of the one before, until they
+// meet that block: then the hash of every block between is known. A block of an old
+// term becomes final if it has the known hash, and its certificate, bodies and
+// outcomes are right too, since others will fetch them from us. The term's machine is
+// idle meanwhile: it gets no message, casts no vote and synchronizes with nobody. Above
+// the highest known block all terms still convince, and certificates count as usual.
+//
+// A source with headers or blocks that do not fit is named and passed over; another
+// is asked. If the headers do not meet our own last block, or a record names another
+// block than ours at some height, somebody has deceived us before: the Chain halts
+// and says that its data must be deleted. Hashes are held of about a thousand blocks;
+// where the known block is further above, one hash in a thousand is kept on the way
+// down, and the range is fetched again when the blocks get there.
+//
+// # Catching up
+//
+// Ranges of blocks are asked of several sources at a time, those that the owner names
+// before those that name themselves. How long an answer may take follows from how long
+// answers took. One that comes after it was given up is taken all the same, so that a
+// slow network makes catching up slow, and not impossible.
 //
 // # Durability and the outside
 //
