@@ -43,6 +43,8 @@
 //     records it. A record that is opened and closed by the same bundle emits
 //     Committed in place of Accepted, as it says more. Closing a record that was
 //     open before concerns the own shard only; all the others can already tell.
+//     Who says yes once more to what was told in an earlier epoch, though, may have
+//     missed it for so long that it convinces no more: all are told anew.
 //
 // # Witnesses in bundles
 //
@@ -52,6 +54,13 @@
 // outputs does not need them, as a lock proof vouches for them; what it keeps may
 // therefore have wrong ones, so it never hands such a transaction to a shard that
 // holds inputs. The shards that locked do.
+//
+// # The registry
+//
+// The identity chain can take the place of a shard: stake is paid in to it, and
+// paid out by it, see [chain.Params.PayoutTx]. All validators take part in it, so
+// no letters go there: what is for it is delivered as [ForRegistry], and what it has
+// comes as [CarryIn] to all members.
 //
 // # What is open for too long
 //

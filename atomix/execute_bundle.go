@@ -33,8 +33,8 @@ func (s *State) hear(from chain.ShardID, e *chain.Entry, t *chain.Tx) Skip {
 	if rec := s.open[e.ID]; rec != nil {
 		return s.hearOpen(rec, from, e.Outcome)
 	}
-	if _, ok := s.decided[e.ID]; ok {
-		return SkipDecided
+	if d, ok := s.decided[e.ID]; ok {
+		return s.answerAgain(from, e, t, d)
 	}
 	// Committed without a record cannot be: its shard needed this one's yes.
 	if e.Outcome != chain.Accepted {
@@ -47,6 +47,28 @@ func (s *State) hear(from chain.ShardID, e *chain.Entry, t *chain.Tx) Skip {
 		return SkipExpired
 	}
 	return s.answer(from, t)
+}
+
+// answerAgain tells the others once more what was decided, if one of them still
+// waits for it and what they were told in an earlier epoch may convince them no
+// longer.
+func (s *State) answerAgain(from chain.ShardID, e *chain.Entry, t *chain.Tx, d Decision) Skip {
+	x := &s.exec
+	if e.Outcome != chain.Accepted || t == nil || d.Told >= x.began {
+		return SkipDecided
+	}
+	involved := s.params.Involved(t)
+	if !involved.Has(from) {
+		return SkipUninvolved
+	}
+	x.steps = append(x.steps, step{kind: stepAnswered, id: e.ID, told: d.Told})
+	x.report.Retold = append(x.report.Retold, e.ID)
+	d.Told = x.height
+	s.decided[e.ID] = d
+	for to := range s.others(&involved) {
+		s.tell(t, to, d.Outcome)
+	}
+	return 0
 }
 
 // hearOpen adds an answer to an open record and closes it if that is enough.

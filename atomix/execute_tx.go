@@ -1,6 +1,8 @@
 package atomix
 
 import (
+	"iter"
+
 	"ios/chain"
 	"ios/chain/utxo"
 )
@@ -70,7 +72,7 @@ func (s *State) take(t *chain.Tx) (sum uint64, why Skip) {
 	mark := undo.Mark()
 	for i := range t.Inputs {
 		in := &t.Inputs[i]
-		if in.Owner.Shard(s.params.Shards) != s.shard {
+		if in.Shard(s.params.Shards) != s.shard {
 			continue
 		}
 		coin, ok := undo.Remove(s.coins, in.OutPoint, in.Owner)
@@ -98,7 +100,7 @@ func (s *State) take(t *chain.Tx) (sum uint64, why Skip) {
 func (s *State) addOutputs(t *chain.Tx) (sum uint64) {
 	for i := range t.Outputs {
 		out := &t.Outputs[i]
-		if out.Owner.Shard(s.params.Shards) != s.shard {
+		if out.Shard(s.params.Shards) != s.shard {
 			continue
 		}
 		op := chain.OutPoint{Tx: t.ID, Index: uint32(i)}
@@ -121,9 +123,21 @@ func (s *State) tell(t *chain.Tx, dest chain.ShardID, o chain.Outcome) {
 // tellOthers emits this shard's answer for every other shard involved.
 func (s *State) tellOthers(t *chain.Tx, involved *chain.Shards, o chain.Outcome) {
 	s.record(t.ID, o)
-	for d := range chain.ShardID(s.params.Shards) {
-		if d != s.shard && involved.Has(d) {
-			s.tell(t, d, o)
+	for d := range s.others(involved) {
+		s.tell(t, d, o)
+	}
+}
+
+// others walks the chains in a set but for this one, in ascending order.
+func (s *State) others(involved *chain.Shards) iter.Seq[chain.ShardID] {
+	return func(yield func(chain.ShardID) bool) {
+		for d := range chain.ShardID(s.params.Shards) {
+			if d != s.shard && involved.Has(d) && !yield(d) {
+				return
+			}
+		}
+		if involved.Has(chain.IdentityShard) {
+			yield(chain.IdentityShard)
 		}
 	}
 }

@@ -10,6 +10,7 @@ type execution struct {
 	running bool
 	height  uint64
 	epoch   uint64
+	began   uint64 // height of the first block of the epoch
 	coins   utxo.Undo
 	steps   []step
 	sums    sums // as they were before
@@ -25,17 +26,18 @@ type step struct {
 	id   chain.TxID
 	rec  *record      // stepOpened, stepHeard, stepClosed
 	yes  chain.Shards // stepHeard: as it was before
-	told uint64       // stepRetold: as it was before
+	told uint64       // stepRetold, stepAnswered: as it was before
 }
 
 type stepKind uint8
 
 const (
-	stepOpened  stepKind = iota // a record was made
-	stepHeard                   // a record's answers grew
-	stepClosed                  // a record was closed
-	stepDecided                 // decided at once, without a record
-	stepRetold                  // the others were told again
+	stepOpened   stepKind = iota // a record was made
+	stepHeard                    // a record's answers grew
+	stepClosed                   // a record was closed
+	stepDecided                  // decided at once, without a record
+	stepRetold                   // the others were told again what is open
+	stepAnswered                 // they were told again what was decided
 )
 
 // netBefore is what between held for an expiry.
@@ -58,7 +60,10 @@ func (x *execution) keep(b netBefore) {
 // begin prepares to execute a block. Its lists get room for what is known to come
 // or, where little is known, for as much as the last block had.
 func (x *execution) begin(h *chain.Header, s *State, entries int) {
-	x.running, x.height, x.epoch = true, h.Height, h.Epoch
+	x.running, x.height, x.epoch, x.began = true, h.Height, h.Epoch, s.began
+	if h.Epoch > s.epoch {
+		x.began = h.Height
+	}
 	x.coins.Reset()
 	x.steps, x.nets = x.steps[:0], x.nets[:0]
 	x.sums, x.past = s.sums, nil
@@ -148,7 +153,7 @@ func (s *State) Finalize(b *chain.Block) {
 		return
 	}
 	s.exec.running, s.exec.past = false, nil
-	s.height, s.epoch = b.Header.Height, b.Header.Epoch
+	s.height, s.epoch, s.began = b.Header.Height, b.Header.Epoch, s.exec.began
 }
 
 // Revert takes the open execution back.
@@ -184,6 +189,10 @@ func (s *State) undo(st *step) {
 		st.rec.yes = st.yes
 	case stepRetold:
 		st.rec.told = st.told
+	case stepAnswered:
+		d := s.decided[st.id]
+		d.Told = st.told
+		s.decided[st.id] = d
 	case stepClosed:
 		delete(s.decided, st.id)
 		s.open[st.id] = st.rec

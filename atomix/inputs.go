@@ -11,7 +11,7 @@ import (
 func (s *State) ownInputs(t *chain.Tx) iter.Seq[*chain.Input] {
 	return func(yield func(*chain.Input) bool) {
 		for i := range t.Inputs {
-			if t.Inputs[i].Owner.Shard(s.params.Shards) == s.shard && !yield(&t.Inputs[i]) {
+			if t.Inputs[i].Shard(s.params.Shards) == s.shard && !yield(&t.Inputs[i]) {
 				return
 			}
 		}

@@ -22,24 +22,7 @@ func CheckPayload(p *chain.Params, pl *chain.Payload, shard chain.ShardID, epoch
 		}
 	}
 	for _, b := range pl.Bundles {
-		if err := CheckBundle(p, b, shard); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// CheckBundle is CheckPayload for one bundle.
-func CheckBundle(p *chain.Params, b *chain.Bundle, shard chain.ShardID) error {
-	if err := b.CheckOrigin(p, shard); err != nil {
-		return err
-	}
-	if err := b.VerifyPath(); err != nil {
-		return err
-	}
-	for i := range b.Txs {
-		// It may have expired since the other shard answered in time.
-		if err := p.CheckTx(&b.Txs[i], b.Txs[i].Expiry); err != nil {
+		if err := b.Check(p, shard); err != nil {
 			return err
 		}
 	}

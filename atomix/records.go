@@ -25,10 +25,8 @@ func (s *State) tellAgain() {
 		x.steps = append(x.steps, step{kind: stepRetold, id: id, rec: rec, told: rec.told})
 		rec.told = x.height
 		x.report.Retold = append(x.report.Retold, id)
-		for d := range chain.ShardID(s.params.Shards) {
-			if d != s.shard && rec.involved.Has(d) {
-				s.tell(rec.tx, d, chain.Accepted)
-			}
+		for d := range s.others(&rec.involved) {
+			s.tell(rec.tx, d, chain.Accepted)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (r *Relay) Step(now time.Time, ev sm.Event) []sm.Effect {
 	case ProofChecked:
 		r.proofChecked(ev.Key, ev.Err)
 	case CarryIn:
-		r.carryIn(ev.Bundle)
+		r.carryIn(ev)
 	case Recalled:
 		r.recalled(&ev)
 	case sm.Fire:

@@ -40,7 +40,7 @@ type Decided struct {
 // block, see [State.OpenRecords]. It comes before the first Decided.
 type Restored struct{ Open []Opened }
 
-// CheckProof asks to verify a bundle off the machine: [CheckBundle], the
+// CheckProof asks to verify a bundle off the machine: [chain.Bundle.Check], the
 // certificate ([CertifiedBy]) and the signatures ([BundleSignatures]). The
 // answer is a ProofChecked.
 type CheckProof struct {
@@ -73,8 +73,15 @@ type Recalled struct {
 }
 
 // CarryIn is the event of a bundle that a client brought, checked by the shell as
-// CheckProof says.
-type CarryIn struct{ Bundle *chain.Bundle }
+// CheckProof says, or of one that the identity chain has for the shard.
+type CarryIn struct {
+	Bundle *chain.Bundle
+	All    bool // all members have it, as they follow the identity chain: they take turns
+}
+
+// ForRegistry is delivered to bring a bundle to the identity chain, in which every
+// validator takes part itself: no letter is sent there.
+type ForRegistry struct{ Bundle *chain.Bundle }
 
 // SubmitBundle is delivered to put a bundle into the next own body. It was
 // checked.

@@ -38,7 +38,8 @@ type incoming struct {
 	checked bool
 	unready bool // it could not be checked yet
 	gone    bool
-	left    int // entries that matter
+	early   bool // our turn to submit it has not come
+	left    int  // entries that matter
 	rounds  int
 	next    time.Time // when to look at it again
 }
@@ -81,19 +82,31 @@ func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *ch
 	}
 }
 
-// carryIn takes a bundle from a client.
-func (r *Relay) carryIn(b *chain.Bundle) {
+// carryIn takes a bundle that the owner has checked.
+func (r *Relay) carryIn(ev CarryIn) {
+	b := ev.Bundle
 	if r.seat < 0 || b.CheckOrigin(r.cfg.Params, r.cfg.Shard) != nil {
 		return
+	}
+	if ev.All {
+		r.answerRegistry(b)
 	}
 	news := r.news(b)
 	if len(news) == 0 || !r.room(b) {
 		return
 	}
-	if in := r.keep(b, news); in != nil {
-		in.own = true
-		r.submit(in)
+	in := r.keep(b, news)
+	if in == nil {
+		return
 	}
+	in.own = true
+	rank, _ := r.turn(b.Header.Height, b.Header.Shard)
+	if !ev.All || rank == 0 {
+		r.submit(in)
+		return
+	}
+	in.early = true
+	r.lookAgain(in, time.Duration(rank)*r.cfg.Patience)
 }
 
 // news are the places of the entries that would change something and that no
@@ -123,7 +136,7 @@ func (r *Relay) matters(from chain.ShardID, e *chain.Entry, t *chain.Tx) bool {
 	if e.Outcome != chain.Accepted || t == nil || len(t.Inputs) == 0 {
 		return false
 	}
-	if _, known := r.cfg.Status(e.ID); known {
+	if st, known := r.cfg.Status(e.ID); known && !st.Again {
 		return false
 	}
 	involved := r.cfg.Params.Involved(t)
@@ -265,6 +278,11 @@ func (r *Relay) overdue(in *incoming) {
 	if in.gone || r.now.Before(in.next) {
 		return
 	}
+	if in.early {
+		in.early = false
+		r.submit(in)
+		return
+	}
 	if in.unready && in.rounds < maxUnready {
 		in.unready = false
 		in.rounds++
@@ -304,6 +322,9 @@ func (r *Relay) settleInbox(rep *Report) {
 	}
 	for i := range rep.Closed {
 		r.settleEntry(rep.Closed[i].ID)
+	}
+	for _, id := range rep.Retold {
+		r.settleEntry(id)
 	}
 }
 

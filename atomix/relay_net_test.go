@@ -103,7 +103,7 @@ func (n *relayNet) answer(v sm.NodeID, e sm.Effect) (time.Duration, sm.Event) {
 }
 
 func (l *ledger) checkBundle(b *chain.Bundle) error {
-	return errors.Join(CheckBundle(l.w.params, b, l.id), l.w.verify(CertifiedBy(b)),
+	return errors.Join(b.Check(l.w.params, l.id), l.w.verify(CertifiedBy(b)),
 		verifyWitnesses(BundleSignatures(l.w.params, b, l.id, nil)))
 }
 

@@ -44,7 +44,11 @@ func (r *Relay) decided(ev *Decided) {
 	r.settleInbox(rep)
 	r.recent.add(ev.Block, rep, r.cfg.Shard)
 	for i := range rep.Tree {
-		if dest := rep.Tree[i].Dest; dest != r.cfg.Shard {
+		switch dest := rep.Tree[i].Dest; dest {
+		case r.cfg.Shard:
+		case chain.IdentityShard:
+			r.tellRegistry(r.recent.segment(rep.Height, i))
+		default:
 			r.announce(ev.Block, i, dest, rep.Tree[i].Entries)
 		}
 	}
@@ -88,6 +92,7 @@ func (r *Relay) restored(open []Opened) {
 	}
 	if r.seat >= 0 {
 		r.takeUp()
+		r.remindRegistry()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ios/chain"
+	"ios/internal/sm"
 )
 
 // Bounds of what one peer may make us do. A query costs a token, a bundle from
@@ -129,6 +130,10 @@ func (r *Relay) recalled(ev *Recalled) {
 	}
 	if ev.Push {
 		b = r.withTxs(b, nil)
+	}
+	if ev.Dest == chain.IdentityShard {
+		r.emit(sm.Deliver{Value: ForRegistry{b}})
+		return
 	}
 	r.send(ev.To, ev.Dest, &BundleMsg{b})
 }

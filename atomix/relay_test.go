@@ -108,7 +108,7 @@ func TestABundleIsCheckedAndSubmittedOnce(t *testing.T) {
 	o.nothing(o.step(ProofChecked{second.Key, nil}))
 	o.nothing(o.step(ProofChecked{first.Key, nil}))
 	o.nothing(o.receive(2, &BundleMsg{&other}))
-	o.nothing(o.step(CarryIn{&other}))
+	o.nothing(o.step(CarryIn{Bundle: &other}))
 	f := w.shards[1].carry(proofs[0])
 	o.step(Decided{Block: f.block, Report: f.report})
 	o.nothing(o.receive(1, &BundleMsg{&other}))
@@ -170,7 +170,7 @@ func TestTheInboxIsBounded(t *testing.T) {
 	o := newOne(t, w)
 	o.r.inbox.bytes = maxIncomingBytes - len(proofs[0].Encode()) + 1
 	o.nothing(o.receive(0, &BundleMsg{proofs[0]}))
-	o.nothing(o.step(CarryIn{proofs[0]}))
+	o.nothing(o.step(CarryIn{Bundle: proofs[0]}))
 	o.r.inbox.bytes = 0
 	for i := range maxIncoming {
 		o.r.inbox.bundles[chain.Hash{byte(i), byte(i >> 8)}] = nil
@@ -181,7 +181,7 @@ func TestTheInboxIsBounded(t *testing.T) {
 func TestABundleThatNoBlockTakesUpIsHandedOver(t *testing.T) {
 	w, proofs := transfers(t, 1)
 	o := newOne(t, w)
-	only[sm.Deliver](t, o.step(CarryIn{proofs[0]}))
+	only[sm.Deliver](t, o.step(CarryIn{Bundle: proofs[0]}))
 	if s := only[sm.Send](t, o.wait(4*patience)); s.To[0] != 5 {
 		t.Fatal(s.To)
 	}

@@ -23,8 +23,8 @@ type Report struct {
 	// Opened are the transactions that the block left open or that it opened
 	// and closed by different items, in order. Their Tx is shared with the state.
 	Opened []Opened
-	// Retold are the transactions, open before, of which the block told the other
-	// shards once more, see [State.Execute].
+	// Retold are the transactions, open or decided before, of which the block told
+	// the other shards once more, see [State.Execute].
 	Retold []chain.TxID
 	// Heard are the answers of other shards that open transactions waited for.
 	Heard []Heard

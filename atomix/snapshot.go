@@ -15,14 +15,14 @@ import (
 
 // snapshotMagic begins a snapshot. There follow, with big-endian integers,
 //
-//	chain 32 | shard u16 | height, epoch u64 | base, value, locked, fees u64
+//	chain 32 | shard u16 | height, epoch, began u64 | base, value, locked, fees u64
 //	count u64 of between: expiry u64 | net i128
 //	count u64 of open:    told u64 | yes 32 | length u32 | transaction
 //	count u64 of decided: id 32 | outcome u8 | told, closed, expiry u64
 //	the coins as [utxo.Set.AppendSnapshot] writes them
 //
 // each list in ascending order.
-const snapshotMagic = "iosatomix\x02"
+const snapshotMagic = "iosatomix\x03"
 
 // WriteSnapshot writes the ledger as of the last final block to w. Equal ledgers
 // give equal bytes. No execution may be open.
@@ -36,7 +36,7 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	out := bufio.NewWriterSize(w, 256<<10)
 	buf := append([]byte(snapshotMagic), s.params.ChainID[:]...)
 	buf = be.AppendUint16(buf, uint16(s.shard))
-	for _, n := range []uint64{s.height, s.epoch, s.base, s.sums.value, s.sums.locked, s.sums.fees, uint64(len(s.between))} {
+	for _, n := range []uint64{s.height, s.epoch, s.began, s.base, s.sums.value, s.sums.locked, s.sums.fees, uint64(len(s.between))} {
 		buf = be.AppendUint64(buf, n)
 	}
 	for _, x := range slices.Sorted(maps.Keys(s.between)) {
@@ -48,10 +48,7 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	out.Write(be.AppendUint64(buf, uint64(len(s.open)))) // an error sticks until Flush
 	for _, o := range s.OpenRecords() {
 		buf = be.AppendUint64(buf[:0], o.Told)
-		for _, word := range o.Yes {
-			buf = be.AppendUint64(buf, word)
-		}
-		out.Write(chain.AppendBlob(buf, o.Tx.Raw))
+		out.Write(chain.AppendBlob(o.Yes.AppendTo(buf), o.Tx.Raw))
 	}
 	out.Write(be.AppendUint64(buf[:0], uint64(len(s.decided))))
 	for _, id := range sortedIDs(s.decided) {
@@ -146,7 +143,9 @@ func (l *loader) head() {
 		l.fail("it is of shard %d", n)
 	}
 	s := l.s
-	s.height, s.epoch, s.base = l.u64(), l.u64(), l.u64()
+	if s.height, s.epoch, s.began, s.base = l.u64(), l.u64(), l.u64(), l.u64(); s.began > s.height {
+		l.fail("an epoch that begins at height %d, and the last block is %d", s.began, s.height)
+	}
 	s.sums = sums{value: l.u64(), locked: l.u64(), fees: l.u64()}
 }
 
@@ -170,7 +169,7 @@ func (l *loader) between() []byte {
 
 func (l *loader) open() []byte {
 	rec := &record{told: l.u64()}
-	for i := range rec.yes {
+	for i := range rec.yes[:chain.MaxShards/64] {
 		rec.yes[i] = l.u64()
 	}
 	size := be.Uint32(l.bytes(4))
@@ -203,7 +202,7 @@ func (l *loader) open() []byte {
 func (l *loader) decided() []byte {
 	id := chain.TxID(l.bytes(32))
 	d := Decision{Outcome: l.outcome(), Told: l.u64(), Closed: l.u64(), Expiry: l.u64()}
-	if !d.Outcome.Valid() || d.Outcome == chain.Accepted || d.Told > d.Closed || d.Closed > l.s.height || d.Told == 0 {
+	if !d.Outcome.Valid() || d.Outcome == chain.Accepted || d.Told > l.s.height || d.Closed > l.s.height || d.Told == 0 || d.Closed == 0 {
 		l.fail("transaction %s cannot be decided like that", id.Short())
 	}
 	l.s.decided[id] = d

@@ -25,6 +25,7 @@ type State struct {
 	decided map[chain.TxID]Decision
 	height  uint64 // of the last final block
 	epoch   uint64 // of the last final block
+	began   uint64 // height of the first block of that epoch
 	base    uint64 // what the genesis allocated here
 	sums    sums
 	between map[uint64]Net // by expiry
@@ -99,6 +100,9 @@ type Status struct {
 	Told    uint64 // height of the block whose outcomes tell the other shards
 	Closed  uint64 // height of the block that closed it, 0 while it is open
 	Expiry  uint64
+	// Again: who shows in a new block that it waits for the answer is answered
+	// anew. It was told in an earlier epoch, and may convince nobody by now.
+	Again bool
 }
 
 // Status tells what the shard recorded for a transaction across shards up to the
@@ -108,7 +112,7 @@ func (s *State) Status(id chain.TxID) (Status, bool) {
 		return Status{Outcome: chain.Accepted, Told: r.told, Expiry: r.tx.Expiry}, true
 	}
 	if d, ok := s.decided[id]; ok && d.Closed <= s.height {
-		return Status{d.Outcome, d.Told, d.Closed, d.Expiry}, true
+		return Status{d.Outcome, d.Told, d.Closed, d.Expiry, d.Told < s.began}, true
 	}
 	return Status{}, false
 }

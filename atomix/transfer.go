@@ -23,6 +23,7 @@ type Transfer struct {
 	cfg      TransferConfig
 	involved []chain.ShardID
 	inputs   chain.Shards
+	registry bool // the identity chain answers, too: a shard that commits has heard it
 	views    map[chain.ShardID]*view
 
 	decisive Verdict
@@ -79,7 +80,10 @@ func NewTransfer(cfg TransferConfig) (*Transfer, error) {
 		cfg.Timeout = DefaultTimeout
 	}
 	involved := cfg.Params.Involved(cfg.Tx)
-	t := &Transfer{cfg: cfg, involved: involved.List(), inputs: cfg.Params.InputShards(cfg.Tx), views: make(map[chain.ShardID]*view)}
+	t := &Transfer{
+		cfg: cfg, involved: involved.List(), inputs: cfg.Params.InputShards(cfg.Tx),
+		registry: involved.Has(chain.IdentityShard), views: make(map[chain.ShardID]*view),
+	}
 	for _, s := range t.involved {
 		if int(s) >= len(cfg.Committees) || int(s) >= len(cfg.Members) || cfg.Committees[s] == nil || cfg.Members[s] < 1 {
 			return nil, fmt.Errorf("atomix: transaction %s involves shard %d, of which no committee or no member is known", cfg.Tx.ID.Short(), s)

@@ -30,7 +30,7 @@ func (t *Transfer) judge() {
 		if open == 0 && t.nothingElse() {
 			t.end(TransferAbort, why)
 		}
-	case committed > 0 || yes == len(t.involved):
+	case committed > 0 || yes == len(t.involved) && !t.registry:
 		t.decide(TransferCommit, "")
 		if committed == len(t.involved) {
 			t.end(TransferCommit, "")

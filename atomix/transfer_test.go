@@ -100,7 +100,7 @@ func (n *relayNet) answerClient(e sm.Effect) sm.Event {
 		if err := n.shards[e.Shard].checkBundle(e.Bundle); err != nil {
 			return Carried{e.Peer, err}
 		}
-		n.net.Do(n.members(e.Shard)[e.Member], CarryIn{e.Bundle})
+		n.net.Do(n.members(e.Shard)[e.Member], CarryIn{Bundle: e.Bundle})
 		return Carried{Peer: e.Peer}
 	}
 	n.Fatalf("effect %T", e)

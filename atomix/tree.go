@@ -4,7 +4,7 @@ import "ios/chain"
 
 // treeBuilder gathers the outcomes of a block into segments.
 type treeBuilder struct {
-	runs []run // by destination
+	runs []run // by destination, the last is the identity chain
 }
 
 // run is the segments for one destination.
@@ -14,8 +14,8 @@ type run struct {
 }
 
 func (b *treeBuilder) reset(shards int) {
-	if len(b.runs) != shards {
-		b.runs = make([]run, shards)
+	if len(b.runs) != shards+1 {
+		b.runs = make([]run, shards+1)
 		return
 	}
 	clear(b.runs)
@@ -24,7 +24,7 @@ func (b *treeBuilder) reset(shards int) {
 // add puts an outcome behind the others for dest; size is the length of its
 // transaction.
 func (b *treeBuilder) add(dest chain.ShardID, e chain.Entry, size int) {
-	r := &b.runs[dest]
+	r := &b.runs[min(int(dest), len(b.runs)-1)]
 	last := len(r.segments) - 1
 	if last < 0 || len(r.segments[last].Entries) == chain.MaxSegmentEntries || r.bytes+size > chain.MaxSegmentBytes {
 		s := chain.Segment{Dest: dest}

@@ -54,6 +54,10 @@ type world struct {
 	coins  []coin      // of the genesis
 	probes []*chain.Tx // that are looked at in every execution
 	shards []*ledger
+
+	registry *ledger        // certifies for the identity chain, see registry_test.go
+	moved    map[uint64]Net // into the registry, by expiry
+	waiting  int            // payouts that the registry has no answer to
 }
 
 // ledger is a shard of the world.
@@ -91,23 +95,30 @@ func newWorld(t fataler, shards int, amounts ...uint64) *world {
 		if err := l.state.Genesis(w.allocs); err != nil {
 			t.Fatal(err)
 		}
-		l.scheme = cositest.New(fmt.Sprint("shard ", s))
-		var keys []cosi.PublicKey
-		for i := range 4 {
-			secret := cositest.Secret(i)
-			key, err := l.scheme.Public(secret)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.secrets, keys = append(l.secrets, secret), append(keys, key)
-		}
-		var err error
-		if l.committee, err = l.scheme.NewCommittee(keys); err != nil {
-			t.Fatal(err)
-		}
+		l.appoint()
 		w.shards = append(w.shards, l)
 	}
+	w.registry, w.moved = &ledger{w: w, id: chain.IdentityShard}, map[uint64]Net{}
+	w.registry.appoint()
 	return w
+}
+
+// appoint makes the committee.
+func (l *ledger) appoint() {
+	l.scheme = cositest.New(fmt.Sprint("shard ", l.id))
+	var keys []cosi.PublicKey
+	for i := range 4 {
+		secret := cositest.Secret(i)
+		key, err := l.scheme.Public(secret)
+		if err != nil {
+			l.w.Fatal(err)
+		}
+		l.secrets, keys = append(l.secrets, secret), append(keys, key)
+	}
+	var err error
+	if l.committee, err = l.scheme.NewCommittee(keys); err != nil {
+		l.w.Fatal(err)
+	}
 }
 
 // wallet makes an owner in a shard.
@@ -318,6 +329,9 @@ func (l *ledger) check(pl *chain.Payload) error {
 }
 
 func (w *world) verify(c Certified) error {
+	if c.Header.Shard == chain.IdentityShard {
+		return c.Cert.Verify(w.registry.committee, c.Header, c.Block)
+	}
 	return c.Cert.Verify(w.shards[c.Header.Shard].committee, c.Header, c.Block)
 }
 
@@ -395,7 +409,11 @@ func (w *world) audit() {
 	w.Helper()
 	var total Net
 	perExpiry := map[uint64]Net{}
-	open := 0
+	open := w.waiting
+	for x, n := range w.moved {
+		perExpiry[x] = n
+		total = total.Plus(n)
+	}
 	for _, l := range w.shards {
 		if err := l.state.Audit(); err != nil {
 			w.Fatal(err)

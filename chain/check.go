@@ -13,6 +13,9 @@ func (p *Params) CheckTx(t *Tx, epoch uint64) error {
 	if len(t.Inputs) == 0 || len(t.Outputs) == 0 {
 		return Rule(ErrNoInput, "%d inputs and %d outputs, at least one of each is wanted", len(t.Inputs), len(t.Outputs))
 	}
+	if t.payout() {
+		return t.checkPayout()
+	}
 	if t.Expiry < epoch {
 		return Rule(ErrExpired, "it expired with epoch %d, this is epoch %d; make and sign it anew", t.Expiry, epoch)
 	}
@@ -27,6 +30,9 @@ func (p *Params) CheckTx(t *Tx, epoch uint64) error {
 		return Rule(ErrFee, "the fee is %d, at least %d is wanted", fee, p.MinFee)
 	}
 	if err := t.checkDistinct(); err != nil {
+		return err
+	}
+	if err := p.checkStake(t); err != nil {
 		return err
 	}
 	return t.checkWitnesses()

@@ -28,6 +28,7 @@ const (
 	ErrLocked     ErrorKind = "locked"        // spends an output that another transfer holds
 	ErrClaim      ErrorKind = "false_claim"   // claims another owner or amount than the output has
 	ErrProof      ErrorKind = "bad_proof"     // a path, certificate or bundle that proves nothing
+	ErrStake      ErrorKind = "bad_stake"     // a transaction that moves stake in a way that none does
 	ErrNumber     ErrorKind = "bad_number"    // a body out of its author's order
 	ErrGenesis    ErrorKind = "bad_genesis"   // a genesis file that breaks a rule
 	ErrAddress    ErrorKind = "bad_address"   // a text that is no address of this network

@@ -8,6 +8,10 @@ import (
 func FuzzTxs(f *testing.F) {
 	f.Add(goodTx().Raw)
 	f.Add(append(goodTx().Raw, goodTx().Raw...))
+	stake := goodTx()
+	stake.Outputs[0].Stake = true
+	f.Add(signTx(stake, testKey(1), testKey(2)).Raw)
+	f.Add(testParams.PayoutTx(Hash{7}, Address{1}, 5).Raw)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		txs, err := testParams.DecodeTxs(raw, 100)
 		if err != nil {

@@ -8,8 +8,12 @@ import (
 	"ios/chain/cosi"
 )
 
-// MaxValidators bounds the registry.
-const MaxValidators = 4096
+// MaxValidators bounds the validators that are registered at a time. MaxPlaces bounds
+// all that ever were: the place of one that has left is not used again.
+const (
+	MaxValidators = 4096
+	MaxPlaces     = 1<<16 - 1
+)
 
 // Genesis is what all validators and clients of a chain start from. Its hash is
 // the chain id.
@@ -36,7 +40,9 @@ func (g *Genesis) ID() Hash { return tagged(tagGenesis, g.appendTo(nil)) }
 
 // Params are the rules' parameters on this chain.
 func (g *Genesis) Params() *Params {
-	return NewParams(g.ID(), g.Prefix(), g.Shards, g.Policy.MinFee)
+	p := NewParams(g.ID(), g.Prefix(), g.Shards, g.Policy.MinFee)
+	p.MinStake = g.Policy.MinStake
+	return p
 }
 
 // Supply is the value that exists, in base units: what is allocated to owners,

@@ -6,6 +6,8 @@ type Params struct {
 	Prefix  string // of addresses
 	Shards  int    // a power of two
 	MinFee  uint64 // base units a transaction
+	// MinStake is what the registry takes at least, in base units.
+	MinStake uint64
 
 	txPrefix []byte
 }

@@ -186,10 +186,28 @@ func (o *OutcomeProof) Verify(p *Params, shard ShardID, committee *cosi.Committe
 	return o.Cert.Verify(committee, &o.Header, o.Header.Hash())
 }
 
+// Check checks all that a bundle shows shard dest by itself: where it comes from,
+// the path, and each transaction. Certificate and signatures are left.
+func (b *Bundle) Check(p *Params, dest ShardID) error {
+	if err := b.CheckOrigin(p, dest); err != nil {
+		return err
+	}
+	if err := b.VerifyPath(); err != nil {
+		return err
+	}
+	for i := range b.Txs {
+		// It may have expired since the other shard answered in time.
+		if err := p.CheckTx(&b.Txs[i], b.Txs[i].Expiry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CheckOrigin checks that the bundle claims to be a final block's of another
-// shard of this chain and is meant for shard dest.
+// chain of this network, and is meant for dest; either may be the identity chain.
 func (b *Bundle) CheckOrigin(p *Params, dest ShardID) error {
-	if b.Header.Shard == dest || int(b.Header.Shard) >= p.Shards {
+	if b.Header.Shard == dest || int(b.Header.Shard) >= p.Shards && b.Header.Shard != IdentityShard {
 		return Rule(ErrWrongShard, "a proof from shard %d shown to shard %d", b.Header.Shard, dest)
 	}
 	if b.Segment.Dest != dest {

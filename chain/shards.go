@@ -1,22 +1,36 @@
 package chain
 
-// ShardID names a shard; the identity chain will have a name of its own.
+// ShardID names a shard, or the identity chain: [IdentityShard].
 type ShardID uint16
 
 // MaxShards bounds the shards of a network, a power of two.
 const MaxShards = 256
 
-// Shards is a set of shards.
-type Shards [MaxShards / 64]uint64
+// Shards is a set of shards. The identity chain may be in it, too.
+type Shards [MaxShards/64 + 1]uint64
+
+// member is the bit of s in the set.
+func member(s ShardID) ShardID {
+	if s == IdentityShard {
+		return MaxShards
+	}
+	return s
+}
 
 // Add puts s into the set.
-func (m *Shards) Add(s ShardID) { m[s/64] |= 1 << (s % 64) }
+func (m *Shards) Add(s ShardID) { s = member(s); m[s/64] |= 1 << (s % 64) }
 
 // Remove takes s out of the set.
-func (m *Shards) Remove(s ShardID) { m[s/64] &^= 1 << (s % 64) }
+func (m *Shards) Remove(s ShardID) { s = member(s); m[s/64] &^= 1 << (s % 64) }
 
 // Has reports whether s is in the set.
-func (m *Shards) Has(s ShardID) bool { return int(s) < MaxShards && m[s/64]>>(s%64)&1 == 1 }
+func (m *Shards) Has(s ShardID) bool {
+	if s >= MaxShards && s != IdentityShard {
+		return false
+	}
+	s = member(s)
+	return m[s/64]>>(s%64)&1 == 1
+}
 
 // Contains reports whether all of o are in the set.
 func (m *Shards) Contains(o *Shards) bool {
@@ -28,7 +42,7 @@ func (m *Shards) Contains(o *Shards) bool {
 	return true
 }
 
-// List is the members in ascending order.
+// List is the shards in ascending order, without the identity chain.
 func (m *Shards) List() []ShardID {
 	var list []ShardID
 	for s := range ShardID(MaxShards) {
@@ -39,16 +53,33 @@ func (m *Shards) List() []ShardID {
 	return list
 }
 
+// AppendTo appends the canonical encoding of the shards, without the identity
+// chain.
+func (m *Shards) AppendTo(dst []byte) []byte {
+	for _, word := range m[:MaxShards/64] {
+		dst = be.AppendUint64(dst, word)
+	}
+	return dst
+}
+
+// Shards reads what AppendTo wrote.
+func (r *Reader) Shards() (m Shards) {
+	for i := range m[:MaxShards/64] {
+		m[i] = r.U64()
+	}
+	return m
+}
+
 // OnlyShard is the shard of t when it involves just one.
 func (p *Params) OnlyShard(t *Tx) (ShardID, bool) {
-	s := t.Inputs[0].Owner.Shard(p.Shards)
+	s := t.Inputs[0].Shard(p.Shards)
 	for i := 1; i < len(t.Inputs); i++ {
-		if t.Inputs[i].Owner.Shard(p.Shards) != s {
+		if t.Inputs[i].Shard(p.Shards) != s {
 			return 0, false
 		}
 	}
 	for i := range t.Outputs {
-		if t.Outputs[i].Owner.Shard(p.Shards) != s {
+		if t.Outputs[i].Shard(p.Shards) != s {
 			return 0, false
 		}
 	}
@@ -58,7 +89,7 @@ func (p *Params) OnlyShard(t *Tx) (ShardID, bool) {
 // InputShards are the shards that hold an input of t.
 func (p *Params) InputShards(t *Tx) (m Shards) {
 	for i := range t.Inputs {
-		m.Add(t.Inputs[i].Owner.Shard(p.Shards))
+		m.Add(t.Inputs[i].Shard(p.Shards))
 	}
 	return m
 }
@@ -67,7 +98,7 @@ func (p *Params) InputShards(t *Tx) (m Shards) {
 func (p *Params) Involved(t *Tx) Shards {
 	m := p.InputShards(t)
 	for i := range t.Outputs {
-		m.Add(t.Outputs[i].Owner.Shard(p.Shards))
+		m.Add(t.Outputs[i].Shard(p.Shards))
 	}
 	return m
 }
@@ -80,5 +111,5 @@ func (p *Params) FeeShard(t *Tx) ShardID {
 			least = &t.Inputs[i]
 		}
 	}
-	return least.Owner.Shard(p.Shards)
+	return least.Shard(p.Shards)
 }

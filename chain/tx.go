@@ -13,12 +13,15 @@ const (
 	MaxOutputData = 64        // bytes of an output's data
 )
 
+// stakeBit marks an output with Stake, in the byte of its data's length.
+const stakeBit = 0x80
+
 // Encoded sizes in bytes.
 const (
 	inputSize     = 32 + 4 + 32 + 8
 	outputMinSize = 32 + 8 + 1
 	witnessSize   = 32 + 64
-	txMinSize     = 8 + 4 + inputSize + 4 + outputMinSize + 4 + witnessSize
+	txMinSize     = 8 + 4 + inputSize + 4 + outputMinSize + 4 // a payout has no witness
 )
 
 // OutPoint names an output: the transaction that made it and its place there.
@@ -49,6 +52,7 @@ type Output struct {
 	Owner  Address
 	Amount uint64 // base units, at least 1
 	Data   []byte // at most MaxOutputData bytes, free use
+	Stake  bool   // it becomes credit of the owner in the registry, and no coin
 }
 
 // Witness is an owner's consent: a signature over the transaction's id.
@@ -86,7 +90,11 @@ func (t *Tx) appendCore(dst []byte) []byte {
 		out := &t.Outputs[i]
 		dst = append(dst, out.Owner[:]...)
 		dst = be.AppendUint64(dst, out.Amount)
-		dst = append(dst, byte(len(out.Data)))
+		length := byte(len(out.Data))
+		if out.Stake {
+			length |= stakeBit
+		}
+		dst = append(dst, length)
 		dst = append(dst, out.Data...)
 	}
 	return dst
@@ -145,11 +153,13 @@ func (p *Params) readTx(r *Reader, a *arena, t *Tx) {
 		}
 		copy(out.Owner[:], b)
 		out.Amount = be.Uint64(b[32:])
-		if b[40] > MaxOutputData {
-			r.Fail("an output with %d bytes of data, at most %d are allowed", b[40], MaxOutputData)
+		out.Stake = b[40]&stakeBit != 0
+		length := b[40] &^ stakeBit
+		if length > MaxOutputData {
+			r.Fail("an output with %d bytes of data, at most %d are allowed", length, MaxOutputData)
 			return
 		}
-		out.Data = r.Bytes(int(b[40]))
+		out.Data = r.Bytes(int(length))
 	}
 	core := r.off
 	t.Witnesses = take(&a.witnesses, r.Count(MaxTxBytes/witnessSize, witnessSize), a.page)

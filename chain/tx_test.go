@@ -43,7 +43,7 @@ func goodTx() *Tx {
 	t := &Tx{
 		Expiry:  3,
 		Inputs:  []Input{{OutPoint{Hash{9}, 0}, ownerOf(a), 10}, {OutPoint{Hash{9}, 1}, ownerOf(b), 5}},
-		Outputs: []Output{{ownerOf(b), 12, []byte("rent")}, {ownerOf(a), 2, nil}},
+		Outputs: []Output{{Owner: ownerOf(b), Amount: 12, Data: []byte("rent")}, {Owner: ownerOf(a), Amount: 2}},
 	}
 	return signTx(t, a, b)
 }
@@ -99,7 +99,7 @@ func TestStaticFaultsAreRefused(t *testing.T) {
 }
 
 func TestManyOwnersNeedOneWitnessEach(t *testing.T) {
-	x := &Tx{Expiry: 1, Outputs: []Output{{Address{}, 1, nil}}}
+	x := &Tx{Expiry: 1, Outputs: []Output{{Amount: 1}}}
 	var keys []*sig.Key
 	for i := range 40 { // every owner twice, above the size where a map takes over
 		k := testKey(byte(1 + i%20))

@@ -117,7 +117,7 @@ func firsts(d document, cell *regexp.Regexp) (list []string) {
 }
 
 var limits = map[string]int{
-	"chain.MaxShards": chain.MaxShards, "chain.MaxValidators": chain.MaxValidators, "chain.MaxGenesisBytes": chain.MaxGenesisBytes,
+	"chain.MaxShards": chain.MaxShards, "chain.MaxValidators": chain.MaxValidators, "chain.MaxPlaces": chain.MaxPlaces, "chain.MaxGenesisBytes": chain.MaxGenesisBytes,
 	"chain.MaxTxBytes": chain.MaxTxBytes, "chain.MaxOutputData": chain.MaxOutputData, "chain.ExpiryAhead": chain.ExpiryAhead,
 	"chain.MaxBodyBytes": chain.MaxBodyBytes, "chain.MaxTxsPerBody": chain.MaxTxsPerBody, "chain.MaxBundlesPerBody": chain.MaxBundlesPerBody,
 	"chain.MaxRefs": chain.MaxRefs, "chain.MaxSegmentEntries": chain.MaxSegmentEntries, "chain.MaxSegmentBytes": chain.MaxSegmentBytes,
@@ -125,7 +125,7 @@ var limits = map[string]int{
 	"byzcoin.Policy.Window": agreement.Window, "byzcoin.Policy.MaxBlockBytes": agreement.MaxBlockBytes,
 	"byzcoin.Policy.FetchBlocks": agreement.FetchBlocks, "byzcoin.Policy.FetchBytes": agreement.FetchBytes, "byzcoin.Policy.TreeAbove": agreement.TreeAbove,
 	"drp.MaxServers": drp.MaxServers, "drp.OneGroup": drp.OneGroup, "drp.MaxChoice": drp.MaxChoice, "drp.MaxTranscript": drp.MaxTranscript,
-	"drp.MaxSignOff": drp.MaxSignOff, "eds.Ranks": eds.Ranks, "identity.MaxOps": identity.MaxOps, "identity.MaxEpochBytes": identity.MaxEpochBytes,
+	"drp.MaxSignOff": drp.MaxSignOff, "eds.Ranks": eds.Ranks, "identity.MaxOps": identity.MaxOps, "identity.MaxCarried": identity.MaxCarried, "identity.MaxEpochBytes": identity.MaxEpochBytes,
 	"beacon.MaxProof": beacon.MaxProof, "chain.MaxTurnBytes": chain.MaxTurnBytes,
 	"atomix.MaxQuery": atomix.MaxQuery, "onetnet.MaxFrame": onetnet.MaxFrame, "onetnet.MaxMessage": onetnet.MaxMessage,
 	"store.MaxRecord": store.MaxRecord, "api.MaxSubmitBytes": api.MaxSubmitBytes, "api.MaxSubmitTxs": api.MaxSubmitTxs, "api.MaxCoinsPage": api.MaxCoinsPage,

@@ -6,12 +6,15 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"ios/atomix"
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/store"
 	"ios/internal/sm"
+	"ios/node/api"
 	"ios/node/council"
 	"ios/node/epochs"
 	"ios/transepoch/identity"
@@ -24,6 +27,7 @@ type assembly struct {
 	state *identity.State // from load to restore
 	core  *council.Core
 	slow  errands // what takes long
+	funds atomic.Pointer[api.Funds]
 
 	mu     sync.Mutex
 	status council.Status // as it was told last
@@ -77,8 +81,12 @@ func (a *assembly) restore(saved []byte, records iter.Seq[sm.Persist]) (machine,
 		Genesis: w.genesis, Self: w.self, Policy: agreement.Policy, Sources: agreement.Sources,
 		Keys: a.node.keys, Random: rand.Reader,
 	}, a.state, saved, records)
+	if err != nil {
+		return nil, err
+	}
 	a.core, a.state = core, nil
-	return core, err
+	a.noteFunds()
+	return core, nil
 }
 
 func (a *assembly) begin() sm.Event { return council.Start{} }
@@ -131,6 +139,8 @@ func (a *assembly) delivered(value any) func() {
 	case council.Decided:
 		a.view.final(v.Block.Header.Height, time.Now())
 		a.snap.moved = !v.Synced
+		a.noteFunds()
+		return func() { a.tellShards(v) }
 	case council.NewEpoch:
 		return func() { a.slow.add(forNobody, func() { a.newEpoch(v) }) }
 	case council.Status:
@@ -141,6 +151,22 @@ func (a *assembly) delivered(value any) func() {
 		a.node.misbehaved(v.Who, errors.New(v.Cause), false)
 	}
 	return nil
+}
+
+// tellShards brings what a block has for the shards that run here to them. Each
+// of their members does the same; what an old block has is of no use any more.
+func (a *assembly) tellShards(d council.Decided) {
+	if d.Block.Header.Epoch+1 < a.node.net.book.Number() {
+		return
+	}
+	for i := range d.Report.Tree {
+		m := a.node.member(d.Report.Tree[i].Dest)
+		if m == nil {
+			continue
+		}
+		b := d.Report.Bundle(d.Block, i)
+		go m.post(atomix.CarryIn{Bundle: b, All: true})
+	}
 }
 
 // newEpoch tells the process of an epoch whose record is final here.

@@ -56,7 +56,7 @@ func (m *member) bundleJob(b *chain.Bundle, source string, done func(error)) che
 	return checkJob{
 		source: source, size: len(b.Encode()),
 		prepare: func(w *checkWork) error {
-			if err := atomix.CheckBundle(p, b, m.chain); err != nil {
+			if err := b.Check(p, m.chain); err != nil {
 				return err
 			}
 			w.certs = []atomix.Certified{atomix.CertifiedBy(b)}

@@ -119,6 +119,10 @@ func (m *member) delivered(value any) func() {
 		m.log.Infof("%d transactions that were accepted have expired before a block took them", len(v.IDs))
 	case transepoch.Fault:
 		m.log.Errorf("the shard cannot go to the next committee: %v", v.Err)
+	case atomix.ForRegistry:
+		if a := m.node.assembly(); a != nil {
+			return func() { go a.post(council.Carry{Bundle: v.Bundle}) }
+		}
 	case atomix.Misbehaviour:
 		m.node.misbehaved(v.Who, v.Reason, true)
 	}

@@ -179,6 +179,7 @@ func (n *Node) Registered(ctx context.Context, key sig.PublicKey) (r api.Registe
 func registered(s *identity.State, key sig.PublicKey) api.Registered {
 	r := api.Registered{Epoch: s.Book().Current().Number}
 	_, r.Seeded = s.Seeded()
+	r.Credit = s.Credit(chain.AddressOf((*[32]byte)(&key)))
 	for id := range chain.ValidatorID(s.Registered()) {
 		v, _ := s.Validator(id)
 		if v.Validator.Signing != key && (v.Rotation == nil || v.Rotation.Signing != key) {
@@ -215,6 +216,24 @@ func (n *Node) coming() *api.Coming {
 		x.Table = append(x.Table, api.Part{Name: n.net.name(row.Server), Group: int(row.Group), State: row.State.String()})
 	}
 	return x
+}
+
+// funds are what the registry accounts for, nil where there is none.
+func (n *Node) funds() *api.Funds {
+	c := n.assembly()
+	if c == nil {
+		return nil
+	}
+	return c.funds.Load()
+}
+
+// noteFunds takes note of the registry's funds. It runs in the loop.
+func (a *assembly) noteFunds() {
+	s := a.core.State()
+	f := s.Funds()
+	a.funds.Store(&api.Funds{
+		Height: s.Height(), Staked: f.Staked, Unbonding: f.Unbonding, Credit: f.Credit, Due: f.Due, Between: int64(f.Between),
+	})
 }
 
 func (w *network) names(ids []chain.ValidatorID) (list []string) {

@@ -20,7 +20,7 @@ func (m *member) Status(ctx context.Context) (*api.Status, error) {
 		Validator: w.self, Name: w.name(w.self),
 		PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
 		Phase: phase, Reason: reason, NextAction: m.view.next(phase),
-		Epoch: m.epoch.Load(), Memberships: n.memberships(), Coming: n.coming(), Resources: n.resources(),
+		Epoch: m.epoch.Load(), Memberships: n.memberships(), Coming: n.coming(), Registry: n.funds(), Resources: n.resources(),
 	}
 	serving := m.view.tell(s)
 	s.WaitsFor = m.view.waitsFor()
@@ -40,7 +40,7 @@ func (n *Node) Status(context.Context) (*api.Status, error) {
 		ChainID: w.params.ChainID, Network: w.genesis.Name, Shard: chain.IdentityShard, Shards: w.params.Shards,
 		Validator: w.self, Name: w.name(w.self), PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
 		Phase: api.PhaseFollowing, Reason: "it has no seat in a shard", NextAction: "it joins the shard that an epoch gives it a seat in",
-		Epoch: w.book.Number(), Coming: n.coming(), Resources: n.resources(), Peers: n.peers(),
+		Epoch: w.book.Number(), Coming: n.coming(), Registry: n.funds(), Resources: n.resources(), Peers: n.peers(),
 	}, nil
 }
 

@@ -75,6 +75,9 @@ func (n *Node) sortOut(txs []chain.Tx, takers []*member) (parts []*submitting, r
 		if err == nil && at < 0 {
 			err = n.elsewhere(takers)
 		}
+		if err == nil && t.Staked() != nil && !n.net.ends() {
+			err = chain.Rule(chain.ErrStake, "epochs do not end on this network: nobody takes it into the registry, and it would be locked for ever")
+		}
 		if err != nil {
 			refused = append(refused, refusalOf(i, err))
 			continue

@@ -26,16 +26,16 @@ func (a Assignment) Check() error {
 	if len(a) < 1 || len(a) > chain.MaxShards {
 		return chain.Rule(ErrInput, "an assignment of %d shards, from 1 to %d are allowed", len(a), chain.MaxShards)
 	}
-	last := make([]int, chain.MaxValidators) // shard in which a validator was last seen, from 1
-	times := make([]int, chain.MaxValidators)
+	last := make([]int, chain.MaxPlaces) // shard in which a validator was last seen, from 1
+	times := make([]int, chain.MaxPlaces)
 	for j, seats := range a {
 		if len(seats) == 0 {
 			return chain.Rule(ErrInput, "shard %d has no seats", j)
 		}
 		for _, v := range seats {
 			switch {
-			case v >= chain.MaxValidators:
-				return chain.Rule(ErrInput, "validator %d in shard %d: places in the registry end at %d", v, j, chain.MaxValidators-1)
+			case v >= chain.MaxPlaces:
+				return chain.Rule(ErrInput, "validator %d in shard %d: places in the registry end at %d", v, j, chain.MaxPlaces-1)
 			case last[v] == j+1:
 				return chain.Rule(ErrInput, "validator %d has two seats in shard %d", v, j)
 			}

@@ -50,13 +50,13 @@ func (in *Input) Check() error {
 		return err
 	}
 	for i, v := range in.Members {
-		if v >= chain.MaxValidators || i > 0 && v <= in.Members[i-1] {
-			return chain.Rule(ErrInput, "the frozen set is not ascending from 0 to %d at validator %d", chain.MaxValidators-1, v)
+		if v >= chain.MaxPlaces || i > 0 && v <= in.Members[i-1] {
+			return chain.Rule(ErrInput, "the frozen set is not ascending from 0 to %d at validator %d", chain.MaxPlaces-1, v)
 		}
 	}
 	for i, v := range in.Held {
-		if v >= chain.MaxValidators || i > 0 && v < in.Held[i-1] || i >= maxSeatings && v == in.Held[i-maxSeatings] {
-			return chain.Rule(ErrInput, "the list of the held is not ascending from 0 to %d, with nobody more than %d times, at validator %d", chain.MaxValidators-1, maxSeatings, v)
+		if v >= chain.MaxPlaces || i > 0 && v < in.Held[i-1] || i >= maxSeatings && v == in.Held[i-maxSeatings] {
+			return chain.Rule(ErrInput, "the list of the held is not ascending from 0 to %d, with nobody more than %d times, at validator %d", chain.MaxPlaces-1, maxSeatings, v)
 		}
 	}
 	for _, s := range in.Stalled.List() {
@@ -80,9 +80,7 @@ func (in *Input) AppendTo(dst []byte) []byte {
 	dst = append(dst, in.Random[:]...)
 	dst = in.Old.AppendTo(dst)
 	dst = appendIDs(dst, in.Members)
-	for _, word := range in.Stalled {
-		dst = be.AppendUint64(dst, word)
-	}
+	dst = in.Stalled.AppendTo(dst)
 	dst = appendIDs(dst, in.Held)
 	dst = be.AppendUint16(dst, uint16(in.SwapPermille))
 	return be.AppendUint16(dst, uint16(in.BatchSize))
@@ -95,9 +93,7 @@ func DecodeInput(raw []byte) (*Input, error) {
 	}
 	r := chain.NewReader(raw)
 	in := &Input{ChainID: r.Hash(), Epoch: r.U64(), Random: r.Hash(), Old: readAssignment(r), Members: readIDs(r, chain.MaxValidators)}
-	for i := range in.Stalled {
-		in.Stalled[i] = r.U64()
-	}
+	in.Stalled = r.Shards()
 	in.Held = readIDs(r, maxSeatings*chain.MaxValidators)
 	in.SwapPermille, in.BatchSize = int(r.U16()), int(r.U16())
 	if err := r.Close(); err != nil {

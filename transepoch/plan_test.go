@@ -340,7 +340,7 @@ func TestInputsThatMakeNoPlan(t *testing.T) {
 		"a shard without seats": func(in *Input) { in.Old[1] = nil },
 		"a validator twice":     func(in *Input) { in.Old[0][0] = 1 },
 		"three seats":           func(in *Input) { in.Old = Assignment{{0}, {0}, {0}} },
-		"an unknown validator":  func(in *Input) { in.Old[0][0] = chain.MaxValidators },
+		"an unknown validator":  func(in *Input) { in.Old[0][0] = chain.MaxPlaces },
 		"members out of order":  func(in *Input) { in.Members[0] = 1 },
 		"held out of order":     func(in *Input) { in.Held = []chain.ValidatorID{3, 2} },
 		"held in three places":  func(in *Input) { in.Held = []chain.ValidatorID{3, 3, 3} },

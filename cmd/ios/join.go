@@ -181,7 +181,7 @@ type joined struct {
 
 func newNodeJoin() *cobra.Command {
 	var stake uint64
-	var payer string
+	var payer payerFlags
 	cmd := &cobra.Command{
 		Use:   "join",
 		Short: "Register a validator on a running network",
@@ -190,15 +190,16 @@ Start it with "ios node start" before or after; it waits until it is a member.
 
 Its keys count from the next epoch whose members are not fixed yet, and at most a
 part of the validators may come and go in an epoch, so that it may have to wait. A
-stake is paid from the credit that the payer's key has in the registry.`,
-		Example: "  ios node join --dir v9 --net devnet",
+stake is paid from the credit that the payer's key has in the registry: that of a
+wallet's first address, or of --payer, by which "ios wallet stake" has paid it in.`,
+		Example: "  ios node join --dir v9 --net devnet\n  ios node join --dir v9 --net devnet --stake 5000 --payer-wallet wallet",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := openApplicant(cmd)
 			if err != nil {
 				return err
 			}
-			key, err := payerKey(payer)
+			key, err := payer.key(cmd, a)
 			if err != nil {
 				return err
 			}
@@ -211,15 +212,36 @@ stake is paid from the credit that the payer's key has in the registry.`,
 	}
 	cmd.Flags().String("net", "", "folder of the network (default: where the home's genesis file is)")
 	cmd.Flags().Uint64Var(&stake, "stake", 0, "stake in base units")
-	cmd.Flags().StringVar(&payer, "payer-key", "", "file with the 64 hexadecimal digits of the key that pays the stake")
+	cmd.Flags().StringVar(&payer.file, "payer-key", "", "file with the 64 hexadecimal digits of the key that pays the stake")
+	cmd.Flags().StringVar(&payer.wallet, "payer-wallet", "", "directory of the wallet that pays the stake")
+	cmd.Flags().StringVar(&payer.address, "payer", "", "address of that wallet whose credit it is (default: the first)")
+	cmd.Flags().String("passphrase-file", "", "file whose first line is the wallet's passphrase (default: it is asked for)")
 	return cmd
 }
 
-func payerKey(file string) (*sig.Key, error) {
-	if file == "" {
+// payerFlags name who pays a stake.
+type payerFlags struct{ file, wallet, address string }
+
+// key is the payer's; nil if nobody pays.
+func (p *payerFlags) key(cmd *cobra.Command, a *applicant) (*sig.Key, error) {
+	switch {
+	case p.file != "" && p.wallet != "":
+		return nil, usagef("--payer-key and --payer-wallet: one payer is wanted")
+	case p.file != "":
+		return config.LoadSeed(p.file)
+	case p.wallet == "":
 		return nil, nil
 	}
-	return config.LoadSeed(file)
+	c := client{home: p.wallet, network: a.net}
+	w, err := c.open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := payerOf(w, p.address)
+	if err != nil {
+		return nil, err
+	}
+	return w.Signer(owner)
 }
 
 func (a *applicant) join(ctx context.Context, stake uint64, payer *sig.Key) (*joined, error) {
@@ -232,7 +254,7 @@ func (a *applicant) join(ctx context.Context, stake uint64, payer *sig.Key) (*jo
 	}
 	p := &a.genesis.Policy
 	if v.Stake < p.MinStake {
-		return nil, &refusal{fmt.Errorf("a stake of %d: this network wants at least %d; name it with --stake, and who pays it with --payer-key", v.Stake, p.MinStake)}
+		return nil, &refusal{fmt.Errorf("a stake of %d: this network wants at least %d; name it with --stake, and who pays it with --payer-wallet or --payer-key", v.Stake, p.MinStake)}
 	}
 	r, err := a.registered(ctx)
 	if err != nil {
@@ -255,7 +277,17 @@ func (a *applicant) join(ctx context.Context, stake uint64, payer *sig.Key) (*jo
 	if why != identity.Done {
 		return nil, &refusal{fmt.Errorf("validator %s is refused: %s", v.Name, refusedJoin(why, v, p))}
 	}
-	if r, err = a.registered(ctx); err != nil {
+	// The block is final; who is asked may not have it yet.
+	ctx, cancel := context.WithTimeout(ctx, orderPatience)
+	defer cancel()
+	for r, err = a.registered(ctx); err == nil && !r.Known; r, err = a.registered(ctx) {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("validator %s is registered by block %d of the identity chain, which nobody who answers has: %w", v.Name, height, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &joined{r, height, from(&r)}, nil
@@ -267,11 +299,11 @@ func refusedJoin(why identity.Reason, v *chain.Validator, p *chain.Policy) strin
 	case identity.ReasonStake:
 		return fmt.Sprintf("a stake of %d is too small, at least %d is wanted", v.Stake, p.MinStake)
 	case identity.ReasonCredit:
-		return fmt.Sprintf("the payer has less than %d as credit in the registry", v.Stake)
+		return fmt.Sprintf("the payer has less than %d as credit in the registry; pay it in with: ios wallet stake", v.Stake)
 	case identity.ReasonClash:
 		return "another validator has its name, its address or one of its keys; make a home of its own with: ios node init"
 	case identity.ReasonFull:
-		return fmt.Sprintf("%d validators have registered, no more are possible", chain.MaxValidators)
+		return fmt.Sprintf("%d validators are registered, or %d have been, and no more are possible", chain.MaxValidators, chain.MaxPlaces)
 	}
 	return string(why)
 }

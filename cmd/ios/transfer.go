@@ -150,19 +150,28 @@ with it. With --wait it returns once the transfer is final in every shard.`,
 
 // finish brings a transfer of the wallet to its end and shows it.
 func (c *client) finish(cmd *cobra.Command, w *wallet.Wallet, id chain.TxID, start time.Time) error {
-	ctx := cmd.Context()
-	res, err := w.Track(ctx, c.remote, id, hear(cmd, start))
+	t, err := c.follow(cmd, w, id, start)
 	if err != nil {
-		return fmt.Errorf("following transfer %v: %w; nothing is lost, go on with: ios wallet track --wait %v", id, err, id)
-	}
-	t := &transfer{ID: id, Verdict: res.Verdict, Reason: res.Reason, Seconds: time.Since(start).Seconds()}
-	if tx, err := w.Find(ctx, c.remote, id); err == nil {
-		t.Shards = c.remote.Outcomes(ctx, tx)
+		return err
 	}
 	if err := show(cmd, t, t.write); err != nil {
 		return err
 	}
 	return t.err()
+}
+
+// follow brings a transfer of the wallet to its end.
+func (c *client) follow(cmd *cobra.Command, w *wallet.Wallet, id chain.TxID, start time.Time) (*transfer, error) {
+	ctx := cmd.Context()
+	res, err := w.Track(ctx, c.remote, id, hear(cmd, start))
+	if err != nil {
+		return nil, fmt.Errorf("following transfer %v: %w; nothing is lost, go on with: ios wallet track --wait %v", id, err, id)
+	}
+	t := &transfer{ID: id, Verdict: res.Verdict, Reason: res.Reason, Seconds: time.Since(start).Seconds()}
+	if tx, err := w.Find(ctx, c.remote, id); err == nil {
+		t.Shards = c.remote.Outcomes(ctx, tx)
+	}
+	return t, nil
 }
 
 func newWalletTrack() *cobra.Command {
@@ -242,7 +251,11 @@ func newWalletHistory() *cobra.Command {
 				}{append([]*wallet.Sent{}, all...)}
 				return show(cmd, result, func(out io.Writer) {
 					for _, s := range all {
-						fmt.Fprintf(out, "%s  %-9s  %12d  to %s  id %v\n", s.Time.Local().Format(time.DateTime), s.Verdict, s.Amount, s.To, s.ID)
+						to := "to "
+						if s.Stake {
+							to = "into the registry for "
+						}
+						fmt.Fprintf(out, "%s  %-9s  %12d  %s%s  id %v\n", s.Time.Local().Format(time.DateTime), s.Verdict, s.Amount, to, s.To, s.ID)
 					}
 					if len(all) == 0 {
 						fmt.Fprintln(out, "nothing was sent from this wallet")

@@ -19,7 +19,7 @@ import (
 
 func newWallet() *cobra.Command {
 	cmd := group("wallet", "Keep keys, send transfers, follow them",
-		newWalletNew(), newWalletAddress(), newWalletBalance(), newWalletSend(), newWalletTrack(), newWalletHistory())
+		newWalletNew(), newWalletAddress(), newWalletBalance(), newWalletSend(), newWalletStake(), newWalletTrack(), newWalletHistory())
 	netFlag(cmd)
 	f := cmd.PersistentFlags()
 	f.String("home", "wallet", "directory of the wallet")

@@ -129,6 +129,9 @@ func statusToWire(s *Status) *ledgerpb.StatusResponse {
 		})
 	}
 	m.Coming = comingToWire(s.Coming)
+	if f := s.Registry; f != nil {
+		m.Registry = &ledgerpb.Registry{Height: f.Height, Staked: f.Staked, Unbonding: f.Unbonding, Credit: f.Credit, Due: f.Due, Between: f.Between}
+	}
 	for i := range s.Peers {
 		p := &s.Peers[i]
 		m.Peers = append(m.Peers, &ledgerpb.Peer{
@@ -144,7 +147,7 @@ func statusFromWire(m *ledgerpb.StatusResponse) (*Status, error) {
 	if err != nil {
 		return nil, chain.Rule(chain.ErrEncoding, "chain id of the answer: %v", err)
 	}
-	if m.Shard >= chain.MaxShards && m.Shard != uint32(chain.IdentityShard) || m.Shards > chain.MaxShards || m.Validator >= chain.MaxValidators {
+	if m.Shard >= chain.MaxShards && m.Shard != uint32(chain.IdentityShard) || m.Shards > chain.MaxShards || m.Validator >= chain.MaxPlaces {
 		return nil, chain.Rule(chain.ErrEncoding, "an answer from validator %d of shard %d of %d", m.Validator, m.Shard, m.Shards)
 	}
 	pool, supply, res := m.GetMempool(), m.GetSupply(), m.GetResources()
@@ -171,6 +174,9 @@ func statusFromWire(m *ledgerpb.StatusResponse) (*Status, error) {
 		})
 	}
 	s.Coming = comingFromWire(m.Coming)
+	if f := m.Registry; f != nil {
+		s.Registry = &Funds{Height: f.Height, Staked: f.Staked, Unbonding: f.Unbonding, Credit: f.Credit, Due: f.Due, Between: f.Between}
+	}
 	for _, p := range m.Peers {
 		s.Peers = append(s.Peers, Peer{
 			Validator: chain.ValidatorID(p.Validator), Name: p.Name, Shard: chain.ShardID(p.Shard), Connected: p.Connected,

@@ -21,13 +21,14 @@ type Registry interface {
 	// Enroll has orders recorded, and returns when they are final: at which height,
 	// and for each why it had no effect.
 	Enroll(ctx context.Context, orders []identity.Op) (height uint64, reasons []identity.Reason, err error)
-	// Registered is what the registry has of the validator with a signing key.
+	// Registered is what the registry has of the validator with a signing key, and of
+	// the credit of a key.
 	Registered(ctx context.Context, key sig.PublicKey) (Registered, error)
 }
 
 // Registered is a validator in the registry.
 type Registered struct {
-	Known   bool              `json:"known"` // nothing else counts if not
+	Known   bool              `json:"known"` // of the rest only Credit, Epoch and Seeded count if not
 	ID      chain.ValidatorID `json:"id"`
 	Name    string            `json:"name"`
 	Stake   uint64            `json:"stake"`
@@ -39,6 +40,7 @@ type Registered struct {
 	Epoch   uint64            `json:"epoch"`  // the current one
 	Seeded  bool              `json:"seeded"` // the next one's members are fixed
 	Payouts []Payout          `json:"payouts,omitempty"`
+	Credit  uint64            `json:"credit,omitempty"` // of the key, known or not, to pay stakes with
 
 	Key      sig.PublicKey `json:"-"` // the signing key that counts now, or will
 	Rotation sig.PublicKey `json:"-"` // what replaces it; zero if nothing does
@@ -115,7 +117,7 @@ func (h *handler) Registered(ctx context.Context, req *ledgerpb.RegisteredReques
 	}
 	m := &ledgerpb.RegisteredResponse{
 		Known: r.Known, Id: uint32(r.ID), Name: r.Name, Stake: r.Stake, Orders: r.Orders, Member: r.Member, Waiting: r.Waiting,
-		Leaving: r.Leaving, Gone: r.Gone, Epoch: r.Epoch, Seeded: r.Seeded, Key: r.Key[:],
+		Leaving: r.Leaving, Gone: r.Gone, Epoch: r.Epoch, Seeded: r.Seeded, Credit: r.Credit, Key: r.Key[:],
 	}
 	if r.Rotation != (sig.PublicKey{}) {
 		m.Rotation = r.Rotation[:]
@@ -163,12 +165,12 @@ func (c *Client) Registered(ctx context.Context, key sig.PublicKey) (Registered,
 	if err != nil {
 		return Registered{}, err
 	}
-	if m.Id >= chain.MaxValidators {
+	if m.Id >= chain.MaxPlaces {
 		return Registered{}, &Error{Kind: chain.ErrEncoding, Text: "a validator that cannot be", Next: "ask another validator", Endpoint: c.url}
 	}
 	r := Registered{
 		Known: m.Known, ID: chain.ValidatorID(m.Id), Name: clip(m.Name), Stake: m.Stake, Orders: m.Orders, Member: m.Member, Waiting: m.Waiting,
-		Leaving: m.Leaving, Gone: m.Gone, Epoch: m.Epoch, Seeded: m.Seeded,
+		Leaving: m.Leaving, Gone: m.Gone, Epoch: m.Epoch, Seeded: m.Seeded, Credit: m.Credit,
 	}
 	copy(r.Key[:], m.Key)
 	copy(r.Rotation[:], m.Rotation)

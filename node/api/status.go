@@ -43,6 +43,7 @@ type Status struct {
 
 	Memberships []Membership `json:"memberships"` // in the order in which it joined
 	Coming      *Coming      `json:"coming,omitempty"`
+	Registry    *Funds       `json:"registry,omitempty"`
 
 	Peers     []Peer    `json:"peers"`
 	Mempool   Mempool   `json:"mempool"`
@@ -83,8 +84,8 @@ type Mempool struct {
 	Capacity uint64 `json:"capacity"` // transactions
 }
 
-// Supply is what a shard accounts for. Over all shards the sum of Value less
-// the sum of Between is the genesis supply.
+// Supply is what a shard accounts for. Over all shards and the registry the sum of
+// Value less the sum of Between is the genesis supply.
 type Supply struct {
 	Value   uint64 `json:"value"`   // coins, locks and fees, in base units
 	Between int64  `json:"between"` // net inflow by committed cross-shard transactions, modulo 2^64
@@ -92,6 +93,20 @@ type Supply struct {
 	Fees    uint64 `json:"fees"`    // part of Value
 	Coins   uint64 `json:"coins"`   // number of unspent outputs
 }
+
+// Funds are what the registry accounts for on the identity chain. What it has less
+// Between are the stakes of the genesis.
+type Funds struct {
+	Height    uint64 `json:"height"`    // of the identity chain
+	Staked    uint64 `json:"staked"`    // by registered validators
+	Unbonding uint64 `json:"unbonding"` // comes back in a later epoch
+	Credit    uint64 `json:"credit"`    // of keys, to pay stakes with
+	Due       uint64 `json:"due"`       // paid out to shards that are not known to have taken it
+	Between   int64  `json:"between"`   // what shards paid in less what they took, modulo 2^64
+}
+
+// Value is all that the registry has.
+func (f *Funds) Value() uint64 { return f.Staked + f.Unbonding + f.Credit + f.Due }
 
 // Resources is what the process uses.
 type Resources struct {

@@ -127,16 +127,11 @@ func (c *Core) base(shard chain.ShardID) identity.Op {
 	if k == nil || !ok || !c.bases.behind(shard, recorded) || k.shown == k.base.Header.Term() {
 		return nil
 	}
-	committee, err := c.state.Book().Committee(shard, k.base.Header.Term())
-	if err != nil {
+	turn, ok := c.shardTurn(&k.base.Header, c.coming())
+	if !ok {
 		return nil // it convinces nobody
 	}
-	n := len(committee.Members)
-	turn := n
-	if seat := committee.Seat(c.cfg.Self); seat >= 0 {
-		turn = (seat + int(c.coming()%uint64(n))) % n
-	}
-	at := k.at.Add(time.Duration(min(turn, maxStagger)) * 2 * c.cfg.delta())
+	at := k.at.Add(time.Duration(turn) * 2 * c.cfg.delta())
 	if c.now.Before(at) {
 		c.wake(at)
 		return nil

@@ -57,7 +57,8 @@ func (c *Config) roundTime() time.Duration {
 }
 
 // patience is how long a leader and those who judge its seed wait for the shards'
-// blocks and for signs of life.
+// blocks and for signs of life, and one member of a shard for the one before it. It
+// leaves a block and the way there.
 func (c *Config) patience() time.Duration { return c.roundTime() / 4 }
 
 func (c *Config) delta() time.Duration { return max(c.Genesis.Policy.Delta, time.Millisecond) }

@@ -31,6 +31,7 @@ type Core struct {
 	beacon *beacon // of the coming epoch; nil if we have no part in it
 	why    string  // we have none
 	bases  bases
+	cargo  cargo
 	gate   gate
 	outbox outbox
 	issue  string
@@ -121,6 +122,8 @@ func (c *Core) event(ev sm.Event) {
 		c.checked(&ev)
 	case ShardAt:
 		c.shardAt(&ev)
+	case Carry:
+		c.carry(ev)
 	case Submit:
 		c.submit(ev)
 	case Start:

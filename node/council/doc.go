@@ -50,7 +50,8 @@
 // It stores the records in one log, runs every [Check] on another goroutine, one
 // after the other and authors in turn, and answers byzcoin.Serve and
 // byzcoin.ReadBody from the log, as for a shard. It tells [ShardAt] of the shards
-// that it takes part in, and [Submit]s what clients want recorded. It gets
+// that it takes part in, gives what they have for the registry ([Carry]), brings
+// them what the blocks have for them, and [Submit]s what clients want recorded. It gets
 // [Decided], [NewEpoch], [Answer], [Status] and [Misbehaviour], and what the
 // agreement delivers about itself. A snapshot is what State.AppendTo gives together
 // with what [Core.Snapshot] does.

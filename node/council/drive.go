@@ -19,6 +19,7 @@ func (c *Core) drive() {
 			c.prepare()
 			c.show()
 		}
+		c.unload()
 		released := c.release()
 		c.author()
 		again = released || c.stirred

@@ -150,6 +150,9 @@ func (n *Network) catchUp(ctx context.Context, all []*target) bool {
 func (n *Network) arrange(all []*target) *Status {
 	s := &Status{ChainID: n.Genesis.ID(), Shards: make([]Shard, n.Genesis.Shards)}
 	now := n.book.Current()
+	for _, t := range all {
+		s.hear(t)
+	}
 	for i := range s.Shards {
 		sh := &s.Shards[i]
 		sh.Shard = chain.ShardID(i)
@@ -181,6 +184,16 @@ func (n *Network) arrange(all []*target) *Status {
 		s.Epoch = n.epoch(all, s.Shards)
 	}
 	return s
+}
+
+// hear takes what a validator tells of the registry into account.
+func (s *Status) hear(t *target) {
+	if t.answer == nil || t.answer.Registry == nil {
+		return
+	}
+	if f := t.answer.Registry; s.registry == nil || f.Height > s.registry.Height {
+		s.registry = f
+	}
 }
 
 // list adds a validator, as it is in this shard.

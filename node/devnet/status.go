@@ -19,7 +19,8 @@ type Status struct {
 	Shards  []Shard    `json:"shards"`
 	Supply  Supply     `json:"supply"`
 
-	open uint64 // transactions without a final outcome, over all shards
+	open     uint64 // transactions without a final outcome, over all shards
+	registry *api.Funds
 }
 
 // Shard is how a shard is: as far as its highest validator.
@@ -59,12 +60,12 @@ const (
 	StateSilent = "silent" // a process runs and does not answer
 )
 
-// Supply is the value over all shards: the sum of the shards' values, less what
-// is between them.
+// Supply is the value over all shards and the registry: the sum of their values,
+// less what is between them.
 type Supply struct {
 	Genesis   uint64 `json:"genesis"`
-	Accounted uint64 `json:"accounted"`        // over all shards, with what is at stake; 0 when a shard is unknown
-	Staked    uint64 `json:"staked,omitempty"` // by the genesis: nothing moves it while the epoch does not end
+	Accounted uint64 `json:"accounted"`          // over all shards and the registry; 0 when a shard is unknown
+	Registry  uint64 `json:"registry,omitempty"` // that part of it: what is at stake, comes back, or is credit
 	OK        bool   `json:"ok"`
 	Reason    string `json:"reason,omitempty"` // why it is not
 }
@@ -86,7 +87,7 @@ func (n *Network) Status(ctx context.Context) (s *Status, err error) {
 			return nil, err
 		}
 		heights := s.heights()
-		settled := s.count(n.Genesis.Supply(), n.Genesis.Staked(), before != nil && equal(before, heights))
+		settled := s.count(n.Genesis, before != nil && equal(before, heights))
 		if settled {
 			break
 		}
@@ -116,18 +117,22 @@ func reason(a *api.Status) string {
 }
 
 func (s *Status) heights() []uint64 {
-	h := make([]uint64, len(s.Shards))
+	h := make([]uint64, len(s.Shards)+1)
 	for i := range s.Shards {
 		h[i] = s.Shards[i].Height
+	}
+	if s.registry != nil {
+		h[len(s.Shards)] = s.registry.Height
 	}
 	return h
 }
 
 // count fills in the supply. Still says that no height moved since the round
 // before. It returns false when another round would tell more.
-func (s *Status) count(genesis, staked uint64, still bool) (settled bool) {
-	s.Supply, s.open = Supply{Genesis: genesis, Staked: staked}, 0
-	var value, between uint64
+func (s *Status) count(g *chain.Genesis, still bool) (settled bool) {
+	genesis := g.Supply()
+	s.Supply, s.open = Supply{Genesis: genesis}, 0
+	var value, between uint64 // modulo 2^64, as the shards count
 	for i := range s.Shards {
 		sh := &s.Shards[i]
 		if sh.supply == nil {
@@ -135,10 +140,23 @@ func (s *Status) count(genesis, staked uint64, still bool) (settled bool) {
 			return true
 		}
 		value += sh.supply.Value
-		between += uint64(sh.supply.Between) // modulo 2^64, as the shards count
+		between += uint64(sh.supply.Between)
 		s.open += sh.supply.Open
 	}
-	s.Supply.Accounted = value - between + staked
+	switch {
+	case s.registry != nil:
+		s.Supply.Registry = s.registry.Value()
+		between += uint64(s.registry.Between)
+		if s.registry.Due > 0 {
+			s.open++
+		}
+	case g.Policy.EpochLength > 0:
+		s.Supply.Reason = "no validator tells what is at stake"
+		return true
+	default: // nothing moves it
+		s.Supply.Registry = g.Staked()
+	}
+	s.Supply.Accounted = value + s.Supply.Registry - between
 	switch {
 	case s.Supply.Accounted != genesis:
 		s.Supply.Reason = fmt.Sprintf("the shards account for %d base units, with what is at stake, the genesis has %d", s.Supply.Accounted, genesis)

@@ -34,13 +34,43 @@ func TestTheSupplyIsCountedOverAllShards(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &Status{Shards: c.shards}
-			if settled := s.count(genesis, 0, c.still); settled != c.settled {
+			if settled := s.count(&chain.Genesis{Allocations: []chain.Output{{Amount: genesis}}}, c.still); settled != c.settled {
 				t.Errorf("settled is %v", settled)
 			}
 			if s.Supply.OK != c.ok || !strings.Contains(s.Supply.Reason, c.reason) || s.Supply.OK != (s.Supply.Reason == "") {
 				t.Errorf("%+v", s.Supply)
 			}
 		})
+	}
+}
+
+// What moves between a shard and the registry counts once, wherever it is.
+func TestTheSupplyHasTheRegistry(t *testing.T) {
+	g := &chain.Genesis{Allocations: []chain.Output{{Amount: 1000}}, Validators: []chain.Validator{{Stake: 200}}}
+	g.Policy.EpochLength = time.Minute
+	for _, c := range []struct {
+		name     string
+		shard    api.Supply
+		registry *api.Funds
+		reason   string
+	}{
+		{"at rest", api.Supply{Value: 1000}, &api.Funds{Staked: 200}, ""},
+		{"paid in", api.Supply{Value: 970, Between: -30}, &api.Funds{Staked: 200, Credit: 30, Between: 30}, ""},
+		{"paid in, not heard", api.Supply{Value: 1000, Open: 1}, &api.Funds{Staked: 200, Credit: 30, Between: 30}, ""},
+		{"paid out, not heard", api.Supply{Value: 1200, Between: 200}, &api.Funds{Due: 200}, ""},
+		{"paid out", api.Supply{Value: 1200, Between: 200}, &api.Funds{Between: -200}, ""},
+		{"paid out twice", api.Supply{Value: 1400, Between: 400}, &api.Funds{Between: -200}, "between the shards"},
+		{"credited twice", api.Supply{Value: 970, Between: -30}, &api.Funds{Staked: 200, Credit: 60, Between: 60}, "between the shards"},
+		{"made by a shard", api.Supply{Value: 1001}, &api.Funds{Staked: 200}, "account for 1201"},
+		{"made by the registry", api.Supply{Value: 1000}, &api.Funds{Staked: 200, Credit: 1}, "account for 1201"},
+		{"an unknown registry", api.Supply{Value: 1000}, nil, "no validator"},
+	} {
+		s := &Status{Shards: []Shard{{supply: &c.shard}}}
+		s.hear(&target{Validator: Validator{answer: &api.Status{Registry: c.registry}}})
+		s.count(g, true)
+		if !strings.Contains(s.Supply.Reason, c.reason) || s.Supply.OK != (c.reason == "") {
+			t.Errorf("%s: %+v", c.name, s.Supply)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ type Payment struct {
 	Amount uint64
 	Fee    uint64
 	Data   []byte // at most chain.MaxOutputData bytes
+	Stake  bool   // it becomes credit in the registry
 }
 
 // total is amount and fee.
@@ -40,7 +41,7 @@ func build(params *chain.Params, p *Payment, sel *Selection, expiry uint64, key 
 		c := &sel.Coins[i]
 		t.Inputs = append(t.Inputs, chain.Input{OutPoint: c.OutPoint, Owner: c.Owner, Amount: c.Amount})
 	}
-	t.Outputs = append(t.Outputs, chain.Output{Owner: p.To, Amount: p.Amount, Data: p.Data})
+	t.Outputs = append(t.Outputs, chain.Output{Owner: p.To, Amount: p.Amount, Data: p.Data, Stake: p.Stake})
 	if sel.Change > 0 {
 		t.Outputs = append(t.Outputs, chain.Output{Owner: sel.Coins[0].Owner, Amount: sel.Change})
 	}

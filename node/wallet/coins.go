@@ -67,6 +67,33 @@ func Select(coins []Coin, amount uint64, home chain.ShardID, shards, max int) (S
 	return Selection{}, chain.Rule(ErrInputs, "%d is needed, fee included, and the %d largest coins together have %d; send less at a time, or gather small coins by sending them to yourself", amount, max, most)
 }
 
+// SelectOne is Select for what has to come from one shard.
+func SelectOne(coins []Coin, amount uint64, shards, max int) (Selection, error) {
+	byShard := make(map[chain.ShardID][]Coin)
+	for _, c := range coins {
+		s := c.Owner.Shard(shards)
+		byShard[s] = append(byShard[s], c)
+	}
+	var best *Selection
+	var why error
+	for s := range chain.ShardID(shards) {
+		sel, err := Select(byShard[s], amount, s, shards, max)
+		switch {
+		case err != nil:
+			why = err
+		case best == nil || less(&sel, best):
+			best = &sel
+		}
+	}
+	if best != nil {
+		return *best, nil
+	}
+	if total, over := sum(coins); over || total >= amount {
+		return Selection{}, chain.Rule(ErrInputs, "%d is needed from one shard, fee included, and none has as much; gather it by sending it to an address of yours", amount)
+	}
+	return Selection{}, why
+}
+
 // less prefers fewer coins, then less change.
 func less(a, b *Selection) bool {
 	if len(a.Coins) != len(b.Coins) {

@@ -113,3 +113,36 @@ func TestSelectionAgainstTryingAll(t *testing.T) {
 		}
 	})
 }
+
+// What goes into the registry comes from one shard, if any has enough.
+func TestSelectOneStaysInAShard(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const max = 3
+		shards := 1 << rapid.IntRange(0, 2).Draw(t, "shards")
+		coins := some(t, shards)
+		amount := rapid.Uint64Range(1, 200).Draw(t, "amount")
+		can := false
+		for s := range chain.ShardID(shards) {
+			can = can || possible(coins, amount, max, func(c Coin) bool { return c.Owner.Shard(shards) == s })
+		}
+		sel, err := SelectOne(coins, amount, shards, max)
+		if can != (err == nil) {
+			t.Fatalf("%v, though one shard has enough: %v", err, can)
+		}
+		if err != nil {
+			if !errors.Is(err, ErrInsufficient) && !errors.Is(err, ErrInputs) {
+				t.Fatal(err)
+			}
+			return
+		}
+		hi, lo := total(sel.Coins)
+		if hi != 0 || lo != amount+sel.Change || len(sel.Coins) > max {
+			t.Fatalf("%+v for %d", sel, amount)
+		}
+		for _, c := range sel.Coins {
+			if c.Owner.Shard(shards) != sel.Coins[0].Owner.Shard(shards) {
+				t.Fatalf("from several shards: %+v", sel)
+			}
+		}
+	})
+}

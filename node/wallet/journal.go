@@ -28,7 +28,8 @@ type Sent struct {
 	To      string     `json:"to"`
 	Amount  uint64     `json:"amount"`
 	Fee     uint64     `json:"fee"`
-	Verdict string     `json:"verdict"` // open, committed, aborted or refused
+	Stake   bool       `json:"stake,omitempty"` // it went into the registry
+	Verdict string     `json:"verdict"`         // open, committed, aborted or refused
 	Reason  string     `json:"reason,omitempty"`
 	Ended   time.Time  `json:"ended,omitzero"`
 
@@ -54,6 +55,7 @@ type line struct {
 	To      string     `json:"to,omitempty"`
 	Amount  uint64     `json:"amount,omitempty"`
 	Fee     uint64     `json:"fee,omitempty"`
+	Stake   bool       `json:"stake,omitempty"`
 	Verdict string     `json:"verdict,omitempty"`
 	Reason  string     `json:"reason,omitempty"`
 }
@@ -172,7 +174,7 @@ func (j *journal) read() ([]*Sent, error) {
 				s.Verdict, s.Reason, s.Ended = l.Verdict, l.Reason, l.Time
 			}
 		} else if len(l.Tx) > 0 {
-			s = &Sent{ID: l.ID, Time: l.Time, To: l.To, Amount: l.Amount, Fee: l.Fee, Verdict: VerdictOpen, raw: l.Tx}
+			s = &Sent{ID: l.ID, Time: l.Time, To: l.To, Amount: l.Amount, Fee: l.Fee, Stake: l.Stake, Verdict: VerdictOpen, raw: l.Tx}
 			all, byID[l.ID] = append(all, s), s
 		}
 	}

@@ -32,10 +32,29 @@ func (w *Wallet) Prepare(ctx context.Context, r *Remote, to string, amount, fee 
 	if err != nil {
 		return nil, err
 	}
-	if fee == 0 {
-		fee = r.Params.MinFee
+	return w.choosing(ctx, r, &Payment{To: address, Amount: amount, Fee: fee})
+}
+
+// PrepareStake is Prepare for a payment into the registry, where it becomes credit
+// of the address. It comes from one shard.
+func (w *Wallet) PrepareStake(ctx context.Context, r *Remote, to chain.Address, amount, fee uint64) (*Prepared, error) {
+	if err := w.on(r); err != nil {
+		return nil, err
 	}
-	p := &Payment{To: address, Amount: amount, Fee: fee}
+	switch p := &r.Genesis.Policy; {
+	case p.EpochLength == 0:
+		return nil, chain.Rule(chain.ErrStake, "on this network epochs do not end, so that nobody joins and there is no registry to pay into")
+	case amount < p.MinStake:
+		return nil, chain.Rule(chain.ErrAmount, "%d is less than a stake: the registry takes %d or more", amount, p.MinStake)
+	}
+	return w.choosing(ctx, r, &Payment{To: to, Amount: amount, Fee: fee, Stake: true})
+}
+
+// choosing prepares a payment from coins that no other transfer has chosen.
+func (w *Wallet) choosing(ctx context.Context, r *Remote, p *Payment) (*Prepared, error) {
+	if p.Fee == 0 {
+		p.Fee = r.Params.MinFee
+	}
 	for attempt := 1; ; attempt++ {
 		made, err := w.prepare(ctx, r, p)
 		if !errors.Is(err, errTaken) || attempt == prepareAttempts {
@@ -78,7 +97,7 @@ func (w *Wallet) prepare(ctx context.Context, r *Remote, p *Payment) (*Prepared,
 	if err := r.Params.CheckTx(tx, epoch); err != nil {
 		return nil, fmt.Errorf("the transaction that was built breaks a rule: %w", err)
 	}
-	entry := &line{Tx: tx.Raw, ID: tx.ID, Time: time.Now(), To: p.To.Text(w.network.Prefix), Amount: p.Amount, Fee: p.Fee}
+	entry := &line{Tx: tx.Raw, ID: tx.ID, Time: time.Now(), To: p.To.Text(w.network.Prefix), Amount: p.Amount, Fee: p.Fee, Stake: p.Stake}
 	err = w.journal.appendIf(entry, func(sent []*Sent) error { return w.untaken(sel, sent) })
 	if err != nil {
 		return nil, err
@@ -103,7 +122,9 @@ func (w *Wallet) untaken(sel *Selection, sent []*Sent) error {
 // shards are those that a payment from the selection involves.
 func (s *Selection) shards(p *Payment, shards int) []chain.ShardID {
 	var m chain.Shards
-	m.Add(p.To.Shard(shards))
+	if !p.Stake {
+		m.Add(p.To.Shard(shards))
+	}
 	for i := range s.Coins {
 		m.Add(s.Coins[i].Owner.Shard(shards))
 	}
@@ -136,6 +157,9 @@ func (w *Wallet) choose(ctx context.Context, r *Remote, p *Payment, total uint64
 		return nil, err
 	}
 	sel, err := Select(coins, total, p.To.Shard(w.network.Shards), w.network.Shards, MaxInputs)
+	if p.Stake {
+		sel, err = SelectOne(coins, total, w.network.Shards, MaxInputs)
+	}
 	if err == nil {
 		return &sel, nil
 	}
@@ -217,13 +241,19 @@ func (w *Wallet) Submit(ctx context.Context, r *Remote, to string, amount, fee u
 	if err != nil {
 		return nil, err
 	}
+	return p, w.Hand(ctx, r, p)
+}
+
+// Hand hands a prepared transfer to every shard that holds an input, and returns
+// once each has accepted it.
+func (w *Wallet) Hand(ctx context.Context, r *Remote, p *Prepared) error {
 	inputs := r.Params.InputShards(p.Tx)
 	for _, s := range inputs.List() {
 		if err := r.submit(ctx, s, p.Tx); err != nil {
-			return p, fmt.Errorf("handing transfer %s to shard %d: %w; it is in the journal: track it", p.Tx.ID, s, err)
+			return fmt.Errorf("handing transfer %s to shard %d: %w; it is in the journal: track it", p.Tx.ID, s, err)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // Track goes on with a transfer until it ends, from the journal or, if it was

@@ -277,6 +277,16 @@ func TestNothingIsSignedThatMustNot(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := alice.PrepareStake(t.Context(), n.remote, bob.at[0], 10, 1); !errors.Is(err, chain.ErrStake) {
+		t.Errorf("a stake where there is no registry: %v", err)
+	}
+	g := *n.remote.Genesis
+	g.Policy.EpochLength, g.Policy.MinStake = time.Minute, 20
+	strict := *n.remote
+	strict.Genesis = &g
+	if _, err := alice.PrepareStake(t.Context(), &strict, bob.at[0], 10, 1); !errors.Is(err, chain.ErrAmount) {
+		t.Errorf("less than a stake: %v", err)
+	}
 	if _, err := os.Stat(alice.journal.path()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the journal: %v", err)
 	}

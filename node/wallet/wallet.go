@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"ios/chain"
+	"ios/chain/sig"
 )
 
 // Options are for tests and unusual machines; the zero value will do.
@@ -252,6 +253,16 @@ func (w *Wallet) key(a chain.Address) *Key {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.keys[a]
+}
+
+// Signer is what signs for an address of the wallet: a stake is paid by a key, see
+// package transepoch/identity.
+func (w *Wallet) Signer(a chain.Address) (*sig.Key, error) {
+	k := w.key(a)
+	if k == nil {
+		return nil, chain.Rule(chain.ErrWitness, "the wallet has no key for %s", a.Text(w.network.Prefix))
+	}
+	return k.signer, nil
 }
 
 // AnyShard lets NewAddress take the next address, wherever it lives.

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -105,4 +106,57 @@ func TestRegistrationsInABodyAreBounded(t *testing.T) {
 	}
 	r.body(0, many[1:]...)
 	r.refused(ErrOp, many...)
+}
+
+// An order that came to nothing cannot be put up again, by anybody, when it would
+// come to something.
+func TestARefusedOrderIsSpent(t *testing.T) {
+	r := newRig(t, 1, 5, 100)
+	op := r.resume(2)
+	r.want(ReasonAgain, op)
+	r.want(ReasonSeq, op)
+	much := r.unbond(3, 60, Payee{})
+	r.want(ReasonStake, much) // 50 have to stay
+	r.want(ReasonSeq, much)
+	r.want(Done, r.unbond(3, 50, Payee{}))
+	wrong := r.resume(2)
+	wrong.Key = payerKey(1).Public()
+	SignOrder(wrong, r.g.ID(), payerKey(1))
+	r.want(ReasonKey, wrong) // another's takes no number
+	r.want(Done, r.leave(2, Payee{}))
+}
+
+// Whoever comes and goes does not fill the registry: what is bounded is how many
+// validators there are at a time.
+func TestPlacesOfThoseWhoLeftAreNotMissed(t *testing.T) {
+	r := newRig(t, 1, 4, 0)
+	l := r.state.final
+	for i := len(l.entries); i < chain.MaxValidators+10; i++ {
+		name := fmt.Sprint("gone ", i)
+		e := &entry{id: chain.ValidatorID(i), leave: true, gone: true, now: chain.Validator{Name: name, Address: name}}
+		for n, key := range [][]byte{e.now.Identity[:], e.now.Signing[:], e.now.VRF[:], e.now.PVSS[:], e.now.Cosi[:]} {
+			copy(key, fmt.Sprint(n, name))
+		}
+		l.entries = append(l.entries, e)
+	}
+	r.want(Done, r.join(9000, 0, nil))
+	rec := r.epoch()
+	id := chain.ValidatorID(chain.MaxValidators + 10)
+	if !slices.Equal(rec.Joined, []chain.ValidatorID{id}) {
+		t.Fatalf("joined: %v", rec.Joined)
+	}
+	r.epoch() // with it as a member of a shard, and in the beacon
+	if c := must(r.state.Book().Committee(0, chain.Term{Epoch: 2})); len(c.Members) != 4 {
+		t.Errorf("members %v", c.Members)
+	}
+	l = r.state.final
+	for i := range l.entries {
+		e := *l.entries[i]
+		e.gone, e.leave = false, false
+		l.entries[i] = &e
+	}
+	x := &execution{book: r.state.book, cur: r.state.book.current(), l: l.clone(), height: 99, report: &Report{}}
+	if why := x.applyJoin(r.join(9001, 0, nil)); why != ReasonFull {
+		t.Errorf("one more than there may be: %q", why)
+	}
 }

@@ -95,8 +95,8 @@ func (b *Book) follows(rec *Epoch) error {
 			return fail("shard %d is stalled in epoch %d and has another plan than before", j, rec.Number)
 		}
 	}
-	if sum, _ := rec.Funds.Sum(); sum != b.genesis.Staked() {
-		return fail("the funds of epoch %d are %d, the genesis had %d at stake", rec.Number, sum, b.genesis.Staked())
+	if sum, _ := rec.Funds.Sum(); sum-rec.Funds.Between != b.genesis.Staked() || sum > b.genesis.Supply() {
+		return fail("the funds of epoch %d are %d, of which %d came from shards; the genesis had %d at stake, out of %d", rec.Number, sum, int64(rec.Funds.Between), b.genesis.Staked(), b.genesis.Supply())
 	}
 	return nil
 }

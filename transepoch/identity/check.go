@@ -43,7 +43,7 @@ func (c *Checker) Check(b *chain.Body) (*Payload, error) {
 	if len(p.Ops) == 0 {
 		return nil, chain.Rule(ErrOp, "a body without ops")
 	}
-	var seen [KindSilent + 1]int
+	var seen [kindEnd]int
 	for _, op := range p.Ops {
 		k := op.Kind()
 		if seen[k]++; seen[k] > 1 && (k == KindAlive || k == KindSeed || k == KindOutput) {
@@ -51,6 +51,9 @@ func (c *Checker) Check(b *chain.Body) (*Payload, error) {
 		}
 		if n := seen[KindJoin] + seen[KindRotate]; n > MaxRegistrations {
 			return nil, chain.Rule(ErrOp, "more than %d registrations and rotations in one body", MaxRegistrations)
+		}
+		if seen[KindCarried] > MaxCarried {
+			return nil, chain.Rule(ErrOp, "more than %d bundles of shards in one body", MaxCarried)
 		}
 		if err := c.checkOp(op); err != nil {
 			return nil, err
@@ -77,6 +80,8 @@ func (c *Checker) checkOp(op Op) error {
 		return c.epoch(op.Kind(), op.Epoch, cur.rec.Number)
 	case *Base:
 		return c.checkBase(op)
+	case *Carried:
+		return c.checkCarried(op)
 	case *Seed:
 		if err := c.epoch(op.Kind(), op.Epoch, cur.rec.Number+1); err != nil {
 			return err
@@ -114,14 +119,20 @@ func (c *Checker) checkBase(op *Base) error {
 	case op.Cert.Phase != chain.Commit:
 		return chain.Rule(chain.ErrProof, "a base with a certificate of phase %d, which does not make a block final", op.Cert.Phase)
 	}
+	return c.checkCertificate(h, &op.Cert)
+}
+
+// checkCertificate checks that a committee which still convinces has made a
+// shard's block final.
+func (c *Checker) checkCertificate(h *chain.Header, cert *chain.Certificate) error {
 	committee, err := c.book.Committee(h.Shard, h.Term())
 	if errors.Is(err, chain.ErrNotReady) {
-		return chain.Rule(chain.ErrProof, "a base of term %v: no shard can be in an epoch that the identity chain is not in", h.Term())
+		return chain.Rule(chain.ErrProof, "a block of shard %d of term %v: no shard can be in an epoch that the identity chain is not in", h.Shard, h.Term())
 	}
 	if err != nil {
 		return err
 	}
-	return op.Cert.Verify(committee.Cosi, h, h.Hash())
+	return cert.Verify(committee.Cosi, h, h.Hash())
 }
 
 func (c *Checker) checkOutput(op *Output) error {

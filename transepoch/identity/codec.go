@@ -7,6 +7,8 @@ import "ios/chain"
 const (
 	MaxOps           = 256
 	MaxRegistrations = 32
+	// MaxCarried bounds the bundles of a body: each costs a pairing to check.
+	MaxCarried = 32
 )
 
 // Payload is what a body of the identity chain holds.
@@ -92,6 +94,8 @@ func readOp(r *chain.Reader) Op {
 		return &Output{r.U64(), r.Hash(), r.Blob(chain.MaxBodyBytes)}
 	case KindSilent:
 		return &Silent{r.U64(), r.U16(), readIDs(r)}
+	case KindCarried:
+		return &Carried{r.Blob(chain.MaxBodyBytes)}
 	default:
 		r.Fail("unknown kind of op %d", k)
 		return nil
@@ -131,6 +135,8 @@ func (o *Output) appendTo(dst []byte) []byte {
 func (o *Silent) appendTo(dst []byte) []byte {
 	return appendIDs(be.AppendUint16(be.AppendUint64(dst, o.Epoch), o.Group), o.IDs)
 }
+
+func (o *Carried) appendTo(dst []byte) []byte { return chain.AppendBlob(dst, o.Raw) }
 
 func (p *KeyProofs) appendTo(dst []byte) []byte {
 	dst = append(dst, p.Signing[:]...)

@@ -34,10 +34,16 @@
 //   - Stake comes back Policy.UnbondEpochs after the epoch in which it ceased to
 //     count, as a [Payout] in the record of that epoch: to an address in a shard,
 //     or as credit in the registry, with which somebody can join. A payout to a
-//     shard is an outcome for that shard, (payout's id, committed), so that the
-//     block proves it there like any other shard's.
-//   - What validators have at stake, what waits, credits and what was paid out add
-//     up to the stakes of the genesis ([Funds]), which every record shows.
+//     shard is a transaction, see [Payout.Tx], that the block tells the shard of as
+//     another shard would: it said yes. It is told again with every epoch until the
+//     shard shows that it took it ([Carried]).
+//   - A shard pays credit in by a transaction with an output for the registry
+//     ([Carried]). It is answered once, in epochs up to its expiry, and the same
+//     again to who shows it in a later epoch. So a proof counts once, whoever shows
+//     it how often.
+//   - What validators have at stake, what waits, credits and what is due to shards
+//     add up to the stakes of the genesis and to what shards paid in less what
+//     they took ([Funds]), which every record shows.
 //   - A shard is taken up by a new epoch if the newest [Base] that the seed block
 //     finds shows it in its last batch. Otherwise it is stalled in the new epoch:
 //     it stays in the epoch that it is in, or may enter, with its plan. So no

@@ -266,9 +266,10 @@ func (x *execution) payOut(rec *Epoch) {
 		if p.To.Credit {
 			x.l.addCredit(p.To.Owner, p.Amount)
 		} else {
-			x.l.paid += p.Amount
-			x.tell(p.To.Owner.Shard(len(rec.Shards)), p.Hash(rec.Chain), chain.Committed)
+			x.l.addDue(newDue(x.book.params, p))
 		}
 		return true
 	})
+	x.tellDue()
+	x.forgetAnswers(rec)
 }

@@ -100,24 +100,26 @@ type Payout struct {
 	Due    uint64 // epoch
 }
 
-// Hash names the payout to the shard of its owner, as if it were a transaction.
-func (p *Payout) Hash(chainID chain.Hash) chain.TxID {
-	return tagged(tagPayout, chainID[:], p.appendTo(nil))
+// Tx is the transaction by which the payout comes to the shard of its owner.
+func (p *Payout) Tx(params *chain.Params) *chain.Tx {
+	name := tagged(tagPayout, params.ChainID[:], p.appendTo(nil))
+	return params.PayoutTx(name, p.To.Owner, p.Amount)
 }
 
-// Funds are where the stakes of the genesis are. They never add up to anything
-// else.
+// Funds are what the registry has. Less Between they are the stakes of the
+// genesis, always.
 type Funds struct {
 	Staked    uint64 // by registered validators
 	Unbonding uint64 // payouts that are not due
 	Credit    uint64 // of keys in the registry
-	Paid      uint64 // to addresses in shards
+	Due       uint64 // payouts to shards that are not known to have taken them
+	Between   uint64 // what shards paid in less what they took, modulo 2^64
 }
 
-// Sum is all of the funds.
+// Sum is all that the registry has.
 func (f *Funds) Sum() (sum uint64, ok bool) {
 	ok = true
-	for _, n := range []uint64{f.Staked, f.Unbonding, f.Credit, f.Paid} {
+	for _, n := range []uint64{f.Staked, f.Unbonding, f.Credit, f.Due} {
 		var carry uint64
 		sum, carry = bits.Add64(sum, n, 0)
 		ok = ok && carry == 0

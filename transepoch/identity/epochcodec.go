@@ -26,9 +26,7 @@ func (e *Epoch) AppendTo(dst []byte) []byte {
 	dst = appendMembers(dst, e.Members)
 	dst = appendMembers(dst, e.Outgoing)
 	dst = chain.AppendBlob(dst, e.Old.AppendTo(nil))
-	for _, word := range e.Stalled {
-		dst = be.AppendUint64(dst, word)
-	}
+	dst = e.Stalled.AppendTo(dst)
 	dst = appendIDs(dst, e.Held)
 	dst = be.AppendUint16(dst, uint16(e.SwapPermille))
 	dst = be.AppendUint16(dst, uint16(e.BatchSize))
@@ -42,7 +40,7 @@ func (e *Epoch) AppendTo(dst []byte) []byte {
 	}
 	dst = appendPayouts(dst, e.Payouts)
 	f := &e.Funds
-	for _, n := range []uint64{f.Staked, f.Unbonding, f.Credit, f.Paid} {
+	for _, n := range []uint64{f.Staked, f.Unbonding, f.Credit, f.Due, f.Between} {
 		dst = be.AppendUint64(dst, n)
 	}
 	return dst
@@ -65,9 +63,7 @@ func DecodeEpoch(raw []byte) (*Epoch, error) {
 			return nil, err
 		}
 	}
-	for i := range e.Stalled {
-		e.Stalled[i] = r.U64()
-	}
+	e.Stalled = r.Shards()
 	e.Held = readHeld(r)
 	e.SwapPermille, e.BatchSize = int(r.U16()), int(r.U16())
 	e.Shards = make([]ShardState, r.Count(chain.MaxShards, 8+12+8+32))
@@ -79,7 +75,7 @@ func DecodeEpoch(raw []byte) (*Epoch, error) {
 	}
 	e.Payouts = readPayouts(r)
 	f := &e.Funds
-	for _, to := range []*uint64{&f.Staked, &f.Unbonding, &f.Credit, &f.Paid} {
+	for _, to := range []*uint64{&f.Staked, &f.Unbonding, &f.Credit, &f.Due, &f.Between} {
 		*to = r.U64()
 	}
 	if err := r.Close(); err != nil {
@@ -105,8 +101,8 @@ func readMembers(r *chain.Reader) []Member {
 	list := make([]Member, n)
 	for i := range list {
 		list[i] = Member{chain.ValidatorID(r.U16()), r.Validator()}
-		if list[i].ID >= chain.MaxValidators || i > 0 && list[i].ID <= list[i-1].ID {
-			r.Fail("members are not in ascending order from 0 to %d", chain.MaxValidators-1)
+		if list[i].ID >= chain.MaxPlaces || i > 0 && list[i].ID <= list[i-1].ID {
+			r.Fail("members are not in ascending order from 0 to %d", chain.MaxPlaces-1)
 		}
 	}
 	return list

@@ -229,7 +229,7 @@ func TestFirstEpoch(t *testing.T) {
 		t.Error("somebody moves in the first epoch")
 	}
 	var _ chain.Committees = (*Book)(nil)
-	if plan.Last(0) != 0 || transepoch.None < chain.MaxValidators {
+	if plan.Last(0) != 0 || transepoch.None < chain.MaxPlaces {
 		t.Error("there are batches")
 	}
 	g.Seed[0] ^= 1

@@ -62,8 +62,8 @@ func readIDs(r *chain.Reader) []chain.ValidatorID {
 	ids := make([]chain.ValidatorID, n)
 	for i := range ids {
 		ids[i] = chain.ValidatorID(r.U16())
-		if ids[i] >= chain.MaxValidators || i > 0 && ids[i] <= ids[i-1] {
-			r.Fail("validators are not in ascending order from 0 to %d", chain.MaxValidators-1)
+		if ids[i] >= chain.MaxPlaces || i > 0 && ids[i] <= ids[i-1] {
+			r.Fail("validators are not in ascending order from 0 to %d", chain.MaxPlaces-1)
 		}
 	}
 	return ids

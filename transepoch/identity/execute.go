@@ -100,6 +100,8 @@ func (x *execution) apply(op Op, author chain.ValidatorID) Reason {
 		return x.applyOutput(op)
 	case *Silent:
 		return x.applySilent(op, author)
+	case *Carried:
+		return x.applyCarried(op)
 	}
 	return ReasonWrong
 }
@@ -109,9 +111,9 @@ func (x *execution) applyJoin(op *Join) Reason {
 	switch {
 	case v.Stake < x.book.genesis.Policy.MinStake:
 		return ReasonStake
-	case len(x.l.entries) >= chain.MaxValidators:
+	case len(x.l.entries) >= chain.MaxPlaces || x.l.present() >= chain.MaxValidators:
 		return ReasonFull
-	case x.l.joined(join) || x.l.clash(v, chain.MaxValidators):
+	case x.l.joined(join) || x.l.clash(v, chain.MaxPlaces):
 		return ReasonClash
 	case v.Stake > 0 && !x.l.spendCredit(addressOf(&op.Payer), v.Stake):
 		return ReasonCredit
@@ -124,7 +126,8 @@ func (x *execution) applyJoin(op *Join) Reason {
 
 func addressOf(key *sig.PublicKey) chain.Address { return chain.AddressOf((*[32]byte)(key)) }
 
-// order checks what all orders have in common and takes the number.
+// order checks what all orders have in common and takes the number, also if the
+// order then comes to nothing: nobody can put it up again when it would.
 func (x *execution) order(o *Order) (*entry, Reason) {
 	if int(o.ID) >= len(x.l.entries) {
 		return nil, ReasonUnknown
@@ -137,7 +140,9 @@ func (x *execution) order(o *Order) (*entry, Reason) {
 	case o.Seq != e.seq+1:
 		return nil, ReasonSeq
 	}
-	return x.l.edit(o.ID), Done
+	e := x.l.edit(o.ID)
+	e.seq = o.Seq
+	return e, Done
 }
 
 func (x *execution) applyRotate(op *Rotate) Reason {
@@ -149,7 +154,7 @@ func (x *execution) applyRotate(op *Rotate) Reason {
 		return ReasonClash
 	}
 	v := op.Validator
-	e.next, e.seq = &v, op.Seq
+	e.next = &v
 	return Done
 }
 
@@ -163,7 +168,7 @@ func (x *execution) applyLeave(op *Leave) Reason {
 	case !x.l.room(op.To):
 		return ReasonFull
 	}
-	e.leave, e.to, e.seq = true, op.To, op.Seq
+	e.leave, e.to = true, op.To
 	x.l.ask(e)
 	return Done
 }
@@ -176,7 +181,7 @@ func (x *execution) applyResume(op *Resume) Reason {
 	case e.in || e.wants || e.leave:
 		return ReasonAgain
 	}
-	e.wants, e.seq = true, op.Seq
+	e.wants = true
 	x.l.ask(e)
 	return Done
 }
@@ -195,7 +200,6 @@ func (x *execution) applyUnbond(op *Unbond) Reason {
 		return ReasonFull
 	}
 	e.now.Stake -= op.Amount
-	e.seq = op.Seq
 	x.l.payLater(op.ID, op.Amount, op.To, x.cur.rec.Number+1+uint64(p.UnbondEpochs))
 	return Done
 }

@@ -15,6 +15,8 @@ func samples(t testing.TB) (payloads [][]byte, r *rig) {
 	add(r.leave(1, Payee{Owner: chain.Address{1}, Credit: true}), r.resume(2), r.unbond(3, 7, Payee{}))
 	add(r.rotate(2, newSecrets(2, 1)), r.join(9, 60, payerKey(1)))
 	delete(r.keys, 4)
+	paid := r.pays(1, chain.Address{1}, 100, 1)
+	add(r.shows(0, yes(paid), paid))
 	seed, signOff := r.seed()
 	add(seed)
 	add(r.reveal(seed, signOff))

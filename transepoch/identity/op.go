@@ -7,7 +7,7 @@ import (
 )
 
 // Op is one entry of an identity body: a [Join], [Rotate], [Leave], [Resume],
-// [Unbond], [Alive], [Base], [Seed], [Output] or [Silent].
+// [Unbond], [Alive], [Base], [Carried], [Seed], [Output] or [Silent].
 type Op interface {
 	Kind() Kind
 	appendTo(dst []byte) []byte
@@ -28,11 +28,13 @@ const (
 	KindSeed
 	KindOutput
 	KindSilent
+	KindCarried
+	kindEnd
 )
 
 // String is the name of the kind.
 func (k Kind) String() string {
-	names := [...]string{"", "join", "rotate", "leave", "resume", "unbond", "alive", "base", "seed", "output", "silent"}
+	names := [...]string{"", "join", "rotate", "leave", "resume", "unbond", "alive", "base", "seed", "output", "silent", "carried"}
 	if int(k) < len(names) && k > 0 {
 		return names[k]
 	}
@@ -109,6 +111,12 @@ type Base struct {
 	Cert   chain.Certificate
 }
 
+// Carried shows what a shard has decided for the registry: credit that it pays in,
+// payouts that it took.
+type Carried struct {
+	Raw []byte // a chain.Bundle
+}
+
 // Seed fixes the choice of the beacon for an epoch, the one after the current.
 type Seed struct {
 	Epoch  uint64
@@ -143,3 +151,6 @@ func (*Base) Kind() Kind   { return KindBase }
 func (*Seed) Kind() Kind   { return KindSeed }
 func (*Output) Kind() Kind { return KindOutput }
 func (*Silent) Kind() Kind { return KindSilent }
+
+// Kind implements Op.
+func (*Carried) Kind() Kind { return KindCarried }

@@ -46,7 +46,9 @@ type ledger struct {
 	asked   uint64
 	payouts []Payout // that are not due, by number
 	paidNo  uint64   // number of the last payout
-	paid    uint64   // to shards
+	due     []due    // that shards are not known to have taken, by transaction
+	between uint64   // what shards paid in less what they took, modulo 2^64
+	answers []answer // to what they pay in, by transaction
 	credits []credit // by owner
 	bases   []Point  // of each shard, the newest
 
@@ -58,6 +60,7 @@ type ledger struct {
 func (l *ledger) clone() *ledger {
 	c := *l
 	c.entries, c.payouts, c.credits = slices.Clone(l.entries), slices.Clone(l.payouts), slices.Clone(l.credits)
+	c.due, c.answers = slices.Clone(l.due), slices.Clone(l.answers)
 	c.bases, c.silence = slices.Clone(l.bases), slices.Clone(l.silence)
 	return &c
 }
@@ -134,11 +137,20 @@ func (l *ledger) spendCredit(owner chain.Address, amount uint64) bool {
 	return true
 }
 
-// room reports whether a payee can be credited when its payout falls due.
+// room reports whether one payout more can wait, and its payee be credited when it
+// falls due.
 func (l *ledger) room(to Payee) bool {
-	if !to.Credit {
-		return true
+	waiting := len(l.payouts) + len(l.due)
+	for _, e := range l.entries {
+		if e.leave && !e.gone {
+			waiting++
+		}
 	}
+	return waiting < maxPayouts && (!to.Credit || l.roomForCredit())
+}
+
+// roomForCredit reports whether one owner more can be credited, with all that wait.
+func (l *ledger) roomForCredit() bool {
 	waiting := 0
 	for i := range l.payouts {
 		if l.payouts[i].To.Credit {
@@ -151,6 +163,16 @@ func (l *ledger) room(to Payee) bool {
 		}
 	}
 	return len(l.credits)+waiting < maxCredits
+}
+
+// present is how many validators are registered and have not left for good.
+func (l *ledger) present() (n int) {
+	for _, e := range l.entries {
+		if !e.gone {
+			n++
+		}
+	}
+	return n
 }
 
 // unbonding is how many payouts of a validator are outstanding.
@@ -180,6 +202,9 @@ func (l *ledger) funds() (f Funds) {
 	for i := range l.credits {
 		f.Credit += l.credits[i].amount
 	}
-	f.Paid = l.paid
+	for i := range l.due {
+		f.Due += l.due[i].Amount
+	}
+	f.Between = l.between
 	return f
 }

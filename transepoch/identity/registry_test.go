@@ -76,19 +76,19 @@ func TestLeaveAndPayout(t *testing.T) {
 	r.want(ReasonGone, r.leave(3, Payee{}))
 	due := rec.Number + uint64(r.g.Policy.UnbondEpochs)
 	for r.state.Next().Epoch < due {
-		if f := r.state.Funds(); f.Paid != 0 || f.Unbonding != 100 {
+		if f := r.state.Funds(); f.Due != 0 || f.Unbonding != 100 {
 			t.Fatalf("funds in epoch %d: %+v", r.state.Next().Epoch, f)
 		}
 		rec = r.epoch()
 	}
-	if len(rec.Payouts) != 1 || rec.Payouts[0].Amount != 100 || rec.Payouts[0].To.Owner != owner || r.state.Funds().Paid != 100 {
+	if len(rec.Payouts) != 1 || rec.Payouts[0].Amount != 100 || rec.Payouts[0].To.Owner != owner || r.state.Funds().Due != 100 {
 		t.Fatalf("epoch %d pays %v", rec.Number, rec.Payouts)
 	}
-	proof, ok := r.state.Report().Proof(r.last, rec.Payouts[0].Hash(rec.Chain))
+	proof, ok := r.state.Report().Proof(r.last, rec.Payouts[0].Tx(r.g.Params()).ID)
 	if !ok || proof.Dest != owner.Shard(2) || proof.Dest != 1 {
 		t.Fatal("no outcome for the shard of the owner shows the payout")
 	}
-	if rec = r.epoch(); len(rec.Payouts) != 0 || r.state.Funds().Paid != 100 {
+	if rec = r.epoch(); len(rec.Payouts) != 0 || r.state.Funds().Due != 100 {
 		t.Error("it is paid again")
 	}
 	s, _ := r.state.Validator(3)

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"slices"
 
 	"ios/chain"
@@ -47,9 +48,12 @@ type Report struct {
 	Ops    []Result // in order
 	Epoch  *Epoch   // the record that the block ends its term with, if it does
 
+	// Due are the payouts that the block tells shards of, by id, see [Payout.Tx].
+	Due []*chain.Tx
+
 	// Tree is what the block's header commits to: for the identity chain itself
 	// the op's outcomes, the seed ([SeedID]) and the record ([Epoch.Hash]), and
-	// for shards the payouts ([Payout.Hash]).
+	// for shards the payouts and the answers to what they pay in.
 	Tree   chain.OutcomeTree
 	Hashes *merkle.Tree
 
@@ -84,6 +88,22 @@ func (r *Report) Proof(b *chain.Block, id chain.Hash) (*chain.OutcomeProof, bool
 		}
 	}
 	return nil, false
+}
+
+// Bundle shows a segment of the tree to the shard that it is for, with the payouts
+// in it. The block must be the report's.
+func (r *Report) Bundle(b *chain.Block, segment int) *chain.Bundle {
+	var txs []chain.Tx
+	for _, e := range r.Tree[segment].Entries {
+		i, ok := slices.BinarySearchFunc(r.Due, e.ID, func(t *chain.Tx, id chain.TxID) int { return bytes.Compare(t.ID[:], id[:]) })
+		if ok {
+			txs = append(txs, *r.Due[i])
+		}
+	}
+	return &chain.Bundle{
+		Header: b.Header, Cert: b.Cert, Segment: r.Tree[segment], Txs: txs,
+		Place: chain.Place{Index: uint32(segment), Total: uint32(len(r.Tree)), Path: r.Hashes.Path(segment)},
+	}
 }
 
 // segmentEntry is an outcome and whom it is for.

@@ -211,7 +211,7 @@ func (r *rig) block(bodies ...*chain.Body) *Report {
 	if err := r.state.Err(); err != nil {
 		r.Fatal(err)
 	}
-	if f := r.state.Funds(); f.Staked+f.Unbonding+f.Credit+f.Paid != r.g.Staked() {
+	if f := r.state.Funds(); f.Staked+f.Unbonding+f.Credit+f.Due-f.Between != r.g.Staked() {
 		r.Fatalf("funds %+v are not the %d of the genesis", f, r.g.Staked())
 	}
 	rep := r.state.Report()

@@ -10,7 +10,7 @@ import (
 )
 
 // snapshotMagic begins a snapshot.
-const snapshotMagic = "iosidentity\x01"
+const snapshotMagic = "iosidentity\x02"
 
 // AppendTo appends the state as of the last final block: the book's records, then
 // the registry. Equal states give equal bytes.
@@ -32,7 +32,12 @@ func (s *State) AppendTo(dst []byte) []byte {
 		dst = e.appendTo(dst)
 	}
 	dst = appendPayouts(dst, l.payouts)
-	dst = be.AppendUint64(be.AppendUint64(dst, l.paidNo), l.paid)
+	dst = appendPayouts(dst, s.Due())
+	dst = be.AppendUint64(be.AppendUint64(dst, l.paidNo), l.between)
+	dst = be.AppendUint32(dst, uint32(len(l.answers)))
+	for i := range l.answers {
+		dst = l.answers[i].appendTo(dst)
+	}
 	dst = be.AppendUint32(dst, uint32(len(l.credits)))
 	for _, c := range l.credits {
 		dst = be.AppendUint64(append(dst, c.owner[:]...), c.amount)
@@ -124,11 +129,21 @@ func (b *Book) read(r *chain.Reader) error {
 
 func (b *Book) readLedger(r *chain.Reader) (*ledger, error) {
 	l := &ledger{height: r.U64(), asked: r.U64()}
-	for i := range r.Count(chain.MaxValidators, chain.ValidatorMinSize) {
+	for i := range r.Count(chain.MaxPlaces, chain.ValidatorMinSize) {
 		l.entries = append(l.entries, readEntry(r, chain.ValidatorID(i)))
 	}
 	l.payouts = readPayouts(r)
-	l.paidNo, l.paid = r.U64(), r.U64()
+	for _, p := range readPayouts(r) {
+		l.addDue(newDue(b.params, p))
+	}
+	l.paidNo, l.between = r.U64(), r.U64()
+	for i := range r.Count(maxAnswers, answerSize) {
+		a := answer{r.Hash(), chain.ShardID(r.U16()), r.U64(), chain.Outcome(r.U8()), r.U64()}
+		if a.outcome != chain.Committed && a.outcome != chain.Rejected || i > 0 && bytes.Compare(a.tx[:], l.answers[i-1].tx[:]) <= 0 {
+			r.Fail("answers are not in ascending order, committed or rejected")
+		}
+		l.answers = append(l.answers, a)
+	}
 	for i := range r.Count(maxCredits, 32+8) {
 		c := credit{owner: chain.Address(r.Hash()), amount: r.U64()}
 		if c.amount == 0 || i > 0 && bytes.Compare(c.owner[:], l.credits[i-1].owner[:]) <= 0 {
@@ -152,6 +167,14 @@ func (b *Book) readLedger(r *chain.Reader) (*ledger, error) {
 		return nil, r.Err()
 	}
 	return l, l.complete(b)
+}
+
+const answerSize = 32 + 2 + 8 + 1 + 8
+
+func (a *answer) appendTo(dst []byte) []byte {
+	dst = be.AppendUint16(append(dst, a.tx[:]...), uint16(a.shard))
+	dst = be.AppendUint64(dst, a.expiry)
+	return be.AppendUint64(append(dst, byte(a.outcome)), a.told)
 }
 
 func appendPoints(dst []byte, list []Point) []byte {
@@ -213,9 +236,7 @@ func (d *seed) appendTo(dst []byte) []byte {
 		dst = t.to.AppendTo(be.AppendUint16(dst, uint16(t.id)))
 	}
 	dst = appendPoints(dst, f.bases)
-	for _, word := range f.stalled {
-		dst = be.AppendUint64(dst, word)
-	}
+	dst = f.stalled.AppendTo(dst)
 	return append(dst, f.hash[:]...)
 }
 
@@ -233,9 +254,7 @@ func readSeed(r *chain.Reader) *seed {
 		f.rotated = append(f.rotated, t)
 	}
 	f.bases = readPoints(r)
-	for i := range f.stalled {
-		f.stalled[i] = r.U64()
-	}
+	f.stalled = r.Shards()
 	f.hash = r.Hash()
 	d.frozen = f
 	return d

@@ -41,7 +41,7 @@ func (l *ledger) check(b *Book) error {
 		total = sum
 		return carry == 0
 	}
-	ok := add(l.paid)
+	ok := true
 	for _, e := range l.entries {
 		ok = ok && add(e.now.Stake)
 		if member := find(cur.Members, e.id) >= 0; member != e.in || e.gone && (e.in || !e.leave) {
@@ -55,11 +55,23 @@ func (l *ledger) check(b *Book) error {
 			return fail("payout %d cannot be outstanding", p.Number)
 		}
 	}
+	for i := range l.due {
+		d := &l.due[i]
+		ok = ok && add(d.Amount)
+		if d.Number > l.paidNo || d.Due > cur.Number || d.To.Credit {
+			return fail("payout %d cannot be on its way to a shard", d.Number)
+		}
+	}
+	for i := range l.answers {
+		if a := &l.answers[i]; a.told > cur.Number || int(a.shard) >= b.genesis.Shards {
+			return fail("an answer to %s of a later epoch, or to no shard", a.tx.Short())
+		}
+	}
 	for i := range l.credits {
 		ok = ok && add(l.credits[i].amount)
 	}
-	if !ok || total != b.genesis.Staked() {
-		return fail("the funds are %d, the genesis had %d at stake", total, b.genesis.Staked())
+	if !ok || total-l.between != b.genesis.Staked() || total > b.genesis.Supply() {
+		return fail("the funds are %d, of which %d came from shards; the genesis had %d at stake", total, int64(l.between), b.genesis.Staked())
 	}
 	if n := len(l.entries); len(cur.Members) > 0 && int(cur.Members[len(cur.Members)-1].ID) >= n {
 		return fail("epoch %d has members that are not registered", cur.Number)

@@ -1072,7 +1072,8 @@ type StatusResponse struct {
 	Supply        *Supply                `protobuf:"bytes,22,opt,name=supply,proto3" json:"supply,omitempty"`
 	Resources     *Resources             `protobuf:"bytes,23,opt,name=resources,proto3" json:"resources,omitempty"`
 	Memberships   []*Membership          `protobuf:"bytes,24,rep,name=memberships,proto3" json:"memberships,omitempty"`
-	Coming        *Coming                `protobuf:"bytes,25,opt,name=coming,proto3" json:"coming,omitempty"` // absent if there is one epoch only
+	Coming        *Coming                `protobuf:"bytes,25,opt,name=coming,proto3" json:"coming,omitempty"`     // absent if there is one epoch only
+	Registry      *Registry              `protobuf:"bytes,26,opt,name=registry,proto3" json:"registry,omitempty"` // absent as coming is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1282,6 +1283,99 @@ func (x *StatusResponse) GetComing() *Coming {
 	return nil
 }
 
+func (x *StatusResponse) GetRegistry() *Registry {
+	if x != nil {
+		return x.Registry
+	}
+	return nil
+}
+
+// Registry is what the identity chain accounts for: stake, and what moves between
+// it and the shards. What it has less between are the stakes of the genesis.
+type Registry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Height        uint64                 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`       // of the identity chain
+	Staked        uint64                 `protobuf:"varint,2,opt,name=staked,proto3" json:"staked,omitempty"`       // by registered validators
+	Unbonding     uint64                 `protobuf:"varint,3,opt,name=unbonding,proto3" json:"unbonding,omitempty"` // comes back in a later epoch
+	Credit        uint64                 `protobuf:"varint,4,opt,name=credit,proto3" json:"credit,omitempty"`       // of keys, to pay stakes with
+	Due           uint64                 `protobuf:"varint,5,opt,name=due,proto3" json:"due,omitempty"`             // paid out to shards that are not known to have taken it
+	Between       int64                  `protobuf:"zigzag64,6,opt,name=between,proto3" json:"between,omitempty"`   // what shards paid in less what they took, modulo 2^64
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry) Reset() {
+	*x = Registry{}
+	mi := &file_ledger_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry) ProtoMessage() {}
+
+func (x *Registry) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry.ProtoReflect.Descriptor instead.
+func (*Registry) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Registry) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Registry) GetStaked() uint64 {
+	if x != nil {
+		return x.Staked
+	}
+	return 0
+}
+
+func (x *Registry) GetUnbonding() uint64 {
+	if x != nil {
+		return x.Unbonding
+	}
+	return 0
+}
+
+func (x *Registry) GetCredit() uint64 {
+	if x != nil {
+		return x.Credit
+	}
+	return 0
+}
+
+func (x *Registry) GetDue() uint64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *Registry) GetBetween() int64 {
+	if x != nil {
+		return x.Between
+	}
+	return 0
+}
+
 // Coming is how the making of the next epoch is, as this validator sees it.
 type Coming struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1300,7 +1394,7 @@ type Coming struct {
 
 func (x *Coming) Reset() {
 	*x = Coming{}
-	mi := &file_ledger_proto_msgTypes[19]
+	mi := &file_ledger_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1406,7 @@ func (x *Coming) String() string {
 func (*Coming) ProtoMessage() {}
 
 func (x *Coming) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[19]
+	mi := &file_ledger_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1419,7 @@ func (x *Coming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coming.ProtoReflect.Descriptor instead.
 func (*Coming) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{19}
+	return file_ledger_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Coming) GetEpoch() uint64 {
@@ -1403,7 +1497,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_ledger_proto_msgTypes[20]
+	mi := &file_ledger_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1509,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[20]
+	mi := &file_ledger_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1522,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{20}
+	return file_ledger_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Part) GetName() string {
@@ -1470,7 +1564,7 @@ type Membership struct {
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_ledger_proto_msgTypes[21]
+	mi := &file_ledger_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1576,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[21]
+	mi := &file_ledger_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1589,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{21}
+	return file_ledger_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Membership) GetShard() uint32 {
@@ -1577,7 +1671,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_ledger_proto_msgTypes[22]
+	mi := &file_ledger_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +1683,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[22]
+	mi := &file_ledger_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +1696,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{22}
+	return file_ledger_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Peer) GetValidator() uint32 {
@@ -1672,7 +1766,7 @@ type Mempool struct {
 
 func (x *Mempool) Reset() {
 	*x = Mempool{}
-	mi := &file_ledger_proto_msgTypes[23]
+	mi := &file_ledger_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +1778,7 @@ func (x *Mempool) String() string {
 func (*Mempool) ProtoMessage() {}
 
 func (x *Mempool) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[23]
+	mi := &file_ledger_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1697,7 +1791,7 @@ func (x *Mempool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mempool.ProtoReflect.Descriptor instead.
 func (*Mempool) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{23}
+	return file_ledger_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Mempool) GetTransactions() uint64 {
@@ -1736,7 +1830,7 @@ type Supply struct {
 
 func (x *Supply) Reset() {
 	*x = Supply{}
-	mi := &file_ledger_proto_msgTypes[24]
+	mi := &file_ledger_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +1842,7 @@ func (x *Supply) String() string {
 func (*Supply) ProtoMessage() {}
 
 func (x *Supply) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[24]
+	mi := &file_ledger_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +1855,7 @@ func (x *Supply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Supply.ProtoReflect.Descriptor instead.
 func (*Supply) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{24}
+	return file_ledger_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Supply) GetValue() uint64 {
@@ -1811,7 +1905,7 @@ type Resources struct {
 
 func (x *Resources) Reset() {
 	*x = Resources{}
-	mi := &file_ledger_proto_msgTypes[25]
+	mi := &file_ledger_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1917,7 @@ func (x *Resources) String() string {
 func (*Resources) ProtoMessage() {}
 
 func (x *Resources) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[25]
+	mi := &file_ledger_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1930,7 @@ func (x *Resources) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resources.ProtoReflect.Descriptor instead.
 func (*Resources) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{25}
+	return file_ledger_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Resources) GetCpuSeconds() float64 {
@@ -1878,7 +1972,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_ledger_proto_msgTypes[26]
+	mi := &file_ledger_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +1984,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[26]
+	mi := &file_ledger_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +1997,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{26}
+	return file_ledger_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EventsRequest) GetFrom() uint64 {
@@ -1940,7 +2034,7 @@ type EventsResponse struct {
 
 func (x *EventsResponse) Reset() {
 	*x = EventsResponse{}
-	mi := &file_ledger_proto_msgTypes[27]
+	mi := &file_ledger_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1952,7 +2046,7 @@ func (x *EventsResponse) String() string {
 func (*EventsResponse) ProtoMessage() {}
 
 func (x *EventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[27]
+	mi := &file_ledger_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1965,7 +2059,7 @@ func (x *EventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
 func (*EventsResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{27}
+	return file_ledger_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EventsResponse) GetEvent() isEventsResponse_Event {
@@ -2026,7 +2120,7 @@ type BlockEvent struct {
 
 func (x *BlockEvent) Reset() {
 	*x = BlockEvent{}
-	mi := &file_ledger_proto_msgTypes[28]
+	mi := &file_ledger_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2132,7 @@ func (x *BlockEvent) String() string {
 func (*BlockEvent) ProtoMessage() {}
 
 func (x *BlockEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[28]
+	mi := &file_ledger_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2145,7 @@ func (x *BlockEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockEvent.ProtoReflect.Descriptor instead.
 func (*BlockEvent) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{28}
+	return file_ledger_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *BlockEvent) GetHeight() uint64 {
@@ -2127,7 +2221,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_ledger_proto_msgTypes[29]
+	mi := &file_ledger_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2233,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[29]
+	mi := &file_ledger_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2246,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{29}
+	return file_ledger_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Heartbeat) GetHeight() uint64 {
@@ -2178,7 +2272,7 @@ type EpochsRequest struct {
 
 func (x *EpochsRequest) Reset() {
 	*x = EpochsRequest{}
-	mi := &file_ledger_proto_msgTypes[30]
+	mi := &file_ledger_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2284,7 @@ func (x *EpochsRequest) String() string {
 func (*EpochsRequest) ProtoMessage() {}
 
 func (x *EpochsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[30]
+	mi := &file_ledger_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2297,7 @@ func (x *EpochsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochsRequest.ProtoReflect.Descriptor instead.
 func (*EpochsRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{30}
+	return file_ledger_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *EpochsRequest) GetFrom() uint64 {
@@ -2224,7 +2318,7 @@ type EpochsResponse struct {
 
 func (x *EpochsResponse) Reset() {
 	*x = EpochsResponse{}
-	mi := &file_ledger_proto_msgTypes[31]
+	mi := &file_ledger_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2330,7 @@ func (x *EpochsResponse) String() string {
 func (*EpochsResponse) ProtoMessage() {}
 
 func (x *EpochsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[31]
+	mi := &file_ledger_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2343,7 @@ func (x *EpochsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochsResponse.ProtoReflect.Descriptor instead.
 func (*EpochsResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{31}
+	return file_ledger_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *EpochsResponse) GetNumber() uint64 {
@@ -2282,7 +2376,7 @@ type TranscriptRequest struct {
 
 func (x *TranscriptRequest) Reset() {
 	*x = TranscriptRequest{}
-	mi := &file_ledger_proto_msgTypes[32]
+	mi := &file_ledger_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2294,7 +2388,7 @@ func (x *TranscriptRequest) String() string {
 func (*TranscriptRequest) ProtoMessage() {}
 
 func (x *TranscriptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[32]
+	mi := &file_ledger_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2307,7 +2401,7 @@ func (x *TranscriptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptRequest.ProtoReflect.Descriptor instead.
 func (*TranscriptRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{32}
+	return file_ledger_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TranscriptRequest) GetEpoch() uint64 {
@@ -2326,7 +2420,7 @@ type TranscriptResponse struct {
 
 func (x *TranscriptResponse) Reset() {
 	*x = TranscriptResponse{}
-	mi := &file_ledger_proto_msgTypes[33]
+	mi := &file_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +2432,7 @@ func (x *TranscriptResponse) String() string {
 func (*TranscriptResponse) ProtoMessage() {}
 
 func (x *TranscriptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[33]
+	mi := &file_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +2445,7 @@ func (x *TranscriptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptResponse.ProtoReflect.Descriptor instead.
 func (*TranscriptResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{33}
+	return file_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TranscriptResponse) GetTranscript() []byte {
@@ -2370,7 +2464,7 @@ type EnrollRequest struct {
 
 func (x *EnrollRequest) Reset() {
 	*x = EnrollRequest{}
-	mi := &file_ledger_proto_msgTypes[34]
+	mi := &file_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2382,7 +2476,7 @@ func (x *EnrollRequest) String() string {
 func (*EnrollRequest) ProtoMessage() {}
 
 func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[34]
+	mi := &file_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2395,7 +2489,7 @@ func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
 func (*EnrollRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{34}
+	return file_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *EnrollRequest) GetOrders() []byte {
@@ -2415,7 +2509,7 @@ type EnrollResponse struct {
 
 func (x *EnrollResponse) Reset() {
 	*x = EnrollResponse{}
-	mi := &file_ledger_proto_msgTypes[35]
+	mi := &file_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2427,7 +2521,7 @@ func (x *EnrollResponse) String() string {
 func (*EnrollResponse) ProtoMessage() {}
 
 func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[35]
+	mi := &file_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2440,7 +2534,7 @@ func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
 func (*EnrollResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{35}
+	return file_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EnrollResponse) GetHeight() uint64 {
@@ -2466,7 +2560,7 @@ type RegisteredRequest struct {
 
 func (x *RegisteredRequest) Reset() {
 	*x = RegisteredRequest{}
-	mi := &file_ledger_proto_msgTypes[36]
+	mi := &file_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2478,7 +2572,7 @@ func (x *RegisteredRequest) String() string {
 func (*RegisteredRequest) ProtoMessage() {}
 
 func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[36]
+	mi := &file_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2491,7 +2585,7 @@ func (x *RegisteredRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredRequest.ProtoReflect.Descriptor instead.
 func (*RegisteredRequest) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{36}
+	return file_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RegisteredRequest) GetSigning() []byte {
@@ -2517,13 +2611,14 @@ type RegisteredResponse struct {
 	Payouts       []*Payout              `protobuf:"bytes,12,rep,name=payouts,proto3" json:"payouts,omitempty"`
 	Key           []byte                 `protobuf:"bytes,13,opt,name=key,proto3" json:"key,omitempty"`           // the signing key that counts now
 	Rotation      []byte                 `protobuf:"bytes,14,opt,name=rotation,proto3" json:"rotation,omitempty"` // the signing key that replaces it; empty if none does
+	Credit        uint64                 `protobuf:"varint,15,opt,name=credit,proto3" json:"credit,omitempty"`    // of the key, registered or not, to pay stakes with
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegisteredResponse) Reset() {
 	*x = RegisteredResponse{}
-	mi := &file_ledger_proto_msgTypes[37]
+	mi := &file_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2630,7 @@ func (x *RegisteredResponse) String() string {
 func (*RegisteredResponse) ProtoMessage() {}
 
 func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[37]
+	mi := &file_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2643,7 @@ func (x *RegisteredResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisteredResponse.ProtoReflect.Descriptor instead.
 func (*RegisteredResponse) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{37}
+	return file_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RegisteredResponse) GetKnown() bool {
@@ -2649,6 +2744,13 @@ func (x *RegisteredResponse) GetRotation() []byte {
 	return nil
 }
 
+func (x *RegisteredResponse) GetCredit() uint64 {
+	if x != nil {
+		return x.Credit
+	}
+	return 0
+}
+
 // Payout is stake that comes back.
 type Payout struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2660,7 +2762,7 @@ type Payout struct {
 
 func (x *Payout) Reset() {
 	*x = Payout{}
-	mi := &file_ledger_proto_msgTypes[38]
+	mi := &file_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2774,7 @@ func (x *Payout) String() string {
 func (*Payout) ProtoMessage() {}
 
 func (x *Payout) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[38]
+	mi := &file_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2787,7 @@ func (x *Payout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payout.ProtoReflect.Descriptor instead.
 func (*Payout) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{38}
+	return file_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Payout) GetAmount() uint64 {
@@ -2769,7 +2871,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x05block\x18\x01 \x01(\fR\x05block\"4\n" +
 	"\rStatusRequest\x12\x19\n" +
 	"\x05shard\x18\x01 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
-	"\x06_shard\"\xf0\x05\n" +
+	"\x06_shard\"\x9e\x06\n" +
 	"\x0eStatusResponse\x12\x19\n" +
 	"\bchain_id\x18\x01 \x01(\tR\achainId\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x14\n" +
@@ -2798,7 +2900,15 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06supply\x18\x16 \x01(\v2\x0e.ios.v1.SupplyR\x06supply\x12/\n" +
 	"\tresources\x18\x17 \x01(\v2\x11.ios.v1.ResourcesR\tresources\x124\n" +
 	"\vmemberships\x18\x18 \x03(\v2\x12.ios.v1.MembershipR\vmemberships\x12&\n" +
-	"\x06coming\x18\x19 \x01(\v2\x0e.ios.v1.ComingR\x06coming\"\xde\x01\n" +
+	"\x06coming\x18\x19 \x01(\v2\x0e.ios.v1.ComingR\x06coming\x12,\n" +
+	"\bregistry\x18\x1a \x01(\v2\x10.ios.v1.RegistryR\bregistry\"\x9c\x01\n" +
+	"\bRegistry\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x16\n" +
+	"\x06staked\x18\x02 \x01(\x04R\x06staked\x12\x1c\n" +
+	"\tunbonding\x18\x03 \x01(\x04R\tunbonding\x12\x16\n" +
+	"\x06credit\x18\x04 \x01(\x04R\x06credit\x12\x10\n" +
+	"\x03due\x18\x05 \x01(\x04R\x03due\x12\x18\n" +
+	"\abetween\x18\x06 \x01(\x12R\abetween\"\xde\x01\n" +
 	"\x06Coming\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x10\n" +
@@ -2896,7 +3006,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x18\n" +
 	"\areasons\x18\x02 \x03(\tR\areasons\"-\n" +
 	"\x11RegisteredRequest\x12\x18\n" +
-	"\asigning\x18\x01 \x01(\fR\asigning\"\xe2\x02\n" +
+	"\asigning\x18\x01 \x01(\fR\asigning\"\xfa\x02\n" +
 	"\x12RegisteredResponse\x12\x14\n" +
 	"\x05known\x18\x01 \x01(\bR\x05known\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\rR\x02id\x12\x12\n" +
@@ -2912,7 +3022,8 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06seeded\x18\v \x01(\bR\x06seeded\x12(\n" +
 	"\apayouts\x18\f \x03(\v2\x0e.ios.v1.PayoutR\apayouts\x12\x10\n" +
 	"\x03key\x18\r \x01(\fR\x03key\x12\x1a\n" +
-	"\brotation\x18\x0e \x01(\fR\brotation\"2\n" +
+	"\brotation\x18\x0e \x01(\fR\brotation\x12\x16\n" +
+	"\x06credit\x18\x0f \x01(\x04R\x06credit\"2\n" +
 	"\x06Payout\x12\x16\n" +
 	"\x06amount\x18\x01 \x01(\x04R\x06amount\x12\x10\n" +
 	"\x03due\x18\x02 \x01(\x04R\x03due*\x90\x01\n" +
@@ -2954,7 +3065,7 @@ func file_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_ledger_proto_goTypes = []any{
 	(State)(0),                 // 0: ios.v1.State
 	(*ErrorDetail)(nil),        // 1: ios.v1.ErrorDetail
@@ -2976,72 +3087,74 @@ var file_ledger_proto_goTypes = []any{
 	(*BlockResponse)(nil),      // 17: ios.v1.BlockResponse
 	(*StatusRequest)(nil),      // 18: ios.v1.StatusRequest
 	(*StatusResponse)(nil),     // 19: ios.v1.StatusResponse
-	(*Coming)(nil),             // 20: ios.v1.Coming
-	(*Part)(nil),               // 21: ios.v1.Part
-	(*Membership)(nil),         // 22: ios.v1.Membership
-	(*Peer)(nil),               // 23: ios.v1.Peer
-	(*Mempool)(nil),            // 24: ios.v1.Mempool
-	(*Supply)(nil),             // 25: ios.v1.Supply
-	(*Resources)(nil),          // 26: ios.v1.Resources
-	(*EventsRequest)(nil),      // 27: ios.v1.EventsRequest
-	(*EventsResponse)(nil),     // 28: ios.v1.EventsResponse
-	(*BlockEvent)(nil),         // 29: ios.v1.BlockEvent
-	(*Heartbeat)(nil),          // 30: ios.v1.Heartbeat
-	(*EpochsRequest)(nil),      // 31: ios.v1.EpochsRequest
-	(*EpochsResponse)(nil),     // 32: ios.v1.EpochsResponse
-	(*TranscriptRequest)(nil),  // 33: ios.v1.TranscriptRequest
-	(*TranscriptResponse)(nil), // 34: ios.v1.TranscriptResponse
-	(*EnrollRequest)(nil),      // 35: ios.v1.EnrollRequest
-	(*EnrollResponse)(nil),     // 36: ios.v1.EnrollResponse
-	(*RegisteredRequest)(nil),  // 37: ios.v1.RegisteredRequest
-	(*RegisteredResponse)(nil), // 38: ios.v1.RegisteredResponse
-	(*Payout)(nil),             // 39: ios.v1.Payout
+	(*Registry)(nil),           // 20: ios.v1.Registry
+	(*Coming)(nil),             // 21: ios.v1.Coming
+	(*Part)(nil),               // 22: ios.v1.Part
+	(*Membership)(nil),         // 23: ios.v1.Membership
+	(*Peer)(nil),               // 24: ios.v1.Peer
+	(*Mempool)(nil),            // 25: ios.v1.Mempool
+	(*Supply)(nil),             // 26: ios.v1.Supply
+	(*Resources)(nil),          // 27: ios.v1.Resources
+	(*EventsRequest)(nil),      // 28: ios.v1.EventsRequest
+	(*EventsResponse)(nil),     // 29: ios.v1.EventsResponse
+	(*BlockEvent)(nil),         // 30: ios.v1.BlockEvent
+	(*Heartbeat)(nil),          // 31: ios.v1.Heartbeat
+	(*EpochsRequest)(nil),      // 32: ios.v1.EpochsRequest
+	(*EpochsResponse)(nil),     // 33: ios.v1.EpochsResponse
+	(*TranscriptRequest)(nil),  // 34: ios.v1.TranscriptRequest
+	(*TranscriptResponse)(nil), // 35: ios.v1.TranscriptResponse
+	(*EnrollRequest)(nil),      // 36: ios.v1.EnrollRequest
+	(*EnrollResponse)(nil),     // 37: ios.v1.EnrollResponse
+	(*RegisteredRequest)(nil),  // 38: ios.v1.RegisteredRequest
+	(*RegisteredResponse)(nil), // 39: ios.v1.RegisteredResponse
+	(*Payout)(nil),             // 40: ios.v1.Payout
 }
 var file_ledger_proto_depIdxs = []int32{
 	4,  // 0: ios.v1.SubmitResponse.refused:type_name -> ios.v1.Refusal
 	9,  // 1: ios.v1.CoinsResponse.coins:type_name -> ios.v1.Coin
 	0,  // 2: ios.v1.OutcomeResponse.state:type_name -> ios.v1.State
-	23, // 3: ios.v1.StatusResponse.peers:type_name -> ios.v1.Peer
-	24, // 4: ios.v1.StatusResponse.mempool:type_name -> ios.v1.Mempool
-	25, // 5: ios.v1.StatusResponse.supply:type_name -> ios.v1.Supply
-	26, // 6: ios.v1.StatusResponse.resources:type_name -> ios.v1.Resources
-	22, // 7: ios.v1.StatusResponse.memberships:type_name -> ios.v1.Membership
-	20, // 8: ios.v1.StatusResponse.coming:type_name -> ios.v1.Coming
-	21, // 9: ios.v1.Coming.table:type_name -> ios.v1.Part
-	29, // 10: ios.v1.EventsResponse.block:type_name -> ios.v1.BlockEvent
-	30, // 11: ios.v1.EventsResponse.heartbeat:type_name -> ios.v1.Heartbeat
-	39, // 12: ios.v1.RegisteredResponse.payouts:type_name -> ios.v1.Payout
-	2,  // 13: ios.v1.Ledger.Submit:input_type -> ios.v1.SubmitRequest
-	5,  // 14: ios.v1.Ledger.Carry:input_type -> ios.v1.CarryRequest
-	7,  // 15: ios.v1.Ledger.Coins:input_type -> ios.v1.CoinsRequest
-	10, // 16: ios.v1.Ledger.Outcome:input_type -> ios.v1.OutcomeRequest
-	12, // 17: ios.v1.Ledger.Bundle:input_type -> ios.v1.BundleRequest
-	14, // 18: ios.v1.Ledger.Tx:input_type -> ios.v1.TxRequest
-	16, // 19: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
-	18, // 20: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
-	27, // 21: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
-	31, // 22: ios.v1.Ledger.Epochs:input_type -> ios.v1.EpochsRequest
-	33, // 23: ios.v1.Ledger.Transcript:input_type -> ios.v1.TranscriptRequest
-	35, // 24: ios.v1.Ledger.Enroll:input_type -> ios.v1.EnrollRequest
-	37, // 25: ios.v1.Ledger.Registered:input_type -> ios.v1.RegisteredRequest
-	3,  // 26: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
-	6,  // 27: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
-	8,  // 28: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
-	11, // 29: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
-	13, // 30: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
-	15, // 31: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
-	17, // 32: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
-	19, // 33: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
-	28, // 34: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
-	32, // 35: ios.v1.Ledger.Epochs:output_type -> ios.v1.EpochsResponse
-	34, // 36: ios.v1.Ledger.Transcript:output_type -> ios.v1.TranscriptResponse
-	36, // 37: ios.v1.Ledger.Enroll:output_type -> ios.v1.EnrollResponse
-	38, // 38: ios.v1.Ledger.Registered:output_type -> ios.v1.RegisteredResponse
-	26, // [26:39] is the sub-list for method output_type
-	13, // [13:26] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	24, // 3: ios.v1.StatusResponse.peers:type_name -> ios.v1.Peer
+	25, // 4: ios.v1.StatusResponse.mempool:type_name -> ios.v1.Mempool
+	26, // 5: ios.v1.StatusResponse.supply:type_name -> ios.v1.Supply
+	27, // 6: ios.v1.StatusResponse.resources:type_name -> ios.v1.Resources
+	23, // 7: ios.v1.StatusResponse.memberships:type_name -> ios.v1.Membership
+	21, // 8: ios.v1.StatusResponse.coming:type_name -> ios.v1.Coming
+	20, // 9: ios.v1.StatusResponse.registry:type_name -> ios.v1.Registry
+	22, // 10: ios.v1.Coming.table:type_name -> ios.v1.Part
+	30, // 11: ios.v1.EventsResponse.block:type_name -> ios.v1.BlockEvent
+	31, // 12: ios.v1.EventsResponse.heartbeat:type_name -> ios.v1.Heartbeat
+	40, // 13: ios.v1.RegisteredResponse.payouts:type_name -> ios.v1.Payout
+	2,  // 14: ios.v1.Ledger.Submit:input_type -> ios.v1.SubmitRequest
+	5,  // 15: ios.v1.Ledger.Carry:input_type -> ios.v1.CarryRequest
+	7,  // 16: ios.v1.Ledger.Coins:input_type -> ios.v1.CoinsRequest
+	10, // 17: ios.v1.Ledger.Outcome:input_type -> ios.v1.OutcomeRequest
+	12, // 18: ios.v1.Ledger.Bundle:input_type -> ios.v1.BundleRequest
+	14, // 19: ios.v1.Ledger.Tx:input_type -> ios.v1.TxRequest
+	16, // 20: ios.v1.Ledger.Block:input_type -> ios.v1.BlockRequest
+	18, // 21: ios.v1.Ledger.Status:input_type -> ios.v1.StatusRequest
+	28, // 22: ios.v1.Ledger.Events:input_type -> ios.v1.EventsRequest
+	32, // 23: ios.v1.Ledger.Epochs:input_type -> ios.v1.EpochsRequest
+	34, // 24: ios.v1.Ledger.Transcript:input_type -> ios.v1.TranscriptRequest
+	36, // 25: ios.v1.Ledger.Enroll:input_type -> ios.v1.EnrollRequest
+	38, // 26: ios.v1.Ledger.Registered:input_type -> ios.v1.RegisteredRequest
+	3,  // 27: ios.v1.Ledger.Submit:output_type -> ios.v1.SubmitResponse
+	6,  // 28: ios.v1.Ledger.Carry:output_type -> ios.v1.CarryResponse
+	8,  // 29: ios.v1.Ledger.Coins:output_type -> ios.v1.CoinsResponse
+	11, // 30: ios.v1.Ledger.Outcome:output_type -> ios.v1.OutcomeResponse
+	13, // 31: ios.v1.Ledger.Bundle:output_type -> ios.v1.BundleResponse
+	15, // 32: ios.v1.Ledger.Tx:output_type -> ios.v1.TxResponse
+	17, // 33: ios.v1.Ledger.Block:output_type -> ios.v1.BlockResponse
+	19, // 34: ios.v1.Ledger.Status:output_type -> ios.v1.StatusResponse
+	29, // 35: ios.v1.Ledger.Events:output_type -> ios.v1.EventsResponse
+	33, // 36: ios.v1.Ledger.Epochs:output_type -> ios.v1.EpochsResponse
+	35, // 37: ios.v1.Ledger.Transcript:output_type -> ios.v1.TranscriptResponse
+	37, // 38: ios.v1.Ledger.Enroll:output_type -> ios.v1.EnrollResponse
+	39, // 39: ios.v1.Ledger.Registered:output_type -> ios.v1.RegisteredResponse
+	27, // [27:40] is the sub-list for method output_type
+	14, // [14:27] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_ledger_proto_init() }
@@ -3054,8 +3167,8 @@ func file_ledger_proto_init() {
 	file_ledger_proto_msgTypes[13].OneofWrappers = []any{}
 	file_ledger_proto_msgTypes[15].OneofWrappers = []any{}
 	file_ledger_proto_msgTypes[17].OneofWrappers = []any{}
-	file_ledger_proto_msgTypes[26].OneofWrappers = []any{}
-	file_ledger_proto_msgTypes[27].OneofWrappers = []any{
+	file_ledger_proto_msgTypes[27].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[28].OneofWrappers = []any{
 		(*EventsResponse_Block)(nil),
 		(*EventsResponse_Heartbeat)(nil),
 	}
@@ -3065,7 +3178,7 @@ func file_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_proto_rawDesc), len(file_ledger_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

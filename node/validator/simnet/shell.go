@@ -89,7 +89,7 @@ func (n *Net) checkBody(known chain.Committees, b *chain.Body) (*chain.Payload, 
 }
 
 func (n *Net) checkBundle(known chain.Committees, shard chain.ShardID, b *chain.Bundle) error {
-	if err := atomix.CheckBundle(n.params, b, shard); err != nil {
+	if err := b.Check(n.params, shard); err != nil {
 		return err
 	}
 	if n.plan.Sabotage.Blind {
