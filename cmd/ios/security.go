@@ -26,7 +26,7 @@ With --genesis the plan is that of a network's policy; --validators is then how 
 it has now, if that is another number than at its beginning.`,
 		Example: `  ios security --validators 1800 --byzantine 0.125 --shards 16 --group-size 64
   ios security --genesis net/genesis.toml --validators 40`,
-		Args:    noArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if genesis != "" {
 				g, err := config.LoadGenesis(genesis)
