@@ -26,8 +26,9 @@ func (a Assignment) Check() error {
 	if len(a) < 1 || len(a) > chain.MaxShards {
 		return chain.Rule(ErrInput, "an assignment of %d shards, from 1 to %d are allowed", len(a), chain.MaxShards)
 	}
-	last := make([]int, chain.MaxPlaces) // shard in which a validator was last seen, from 1
-	times := make([]int, chain.MaxPlaces)
+	places := a.places()
+	last := make([]int, places) // shard in which a validator was last seen, from 1
+	times := make([]int, places)
 	for j, seats := range a {
 		if len(seats) == 0 {
 			return chain.Rule(ErrInput, "shard %d has no seats", j)
@@ -46,6 +47,21 @@ func (a Assignment) Check() error {
 		}
 	}
 	return nil
+}
+
+// places is one more than the highest place of a validator that has a seat.
+func (a Assignment) places() (n int) {
+	for _, seats := range a {
+		n = max(n, places(seats))
+	}
+	return n
+}
+
+func places(list []chain.ValidatorID) (n int) {
+	for _, v := range list {
+		n = max(n, int(v)+1)
+	}
+	return n
 }
 
 // Clone is a copy that shares nothing.

@@ -33,12 +33,12 @@ type shardDraft struct {
 // the one in a stalled shard, or else the one in the shard with the lower number.
 func newDraft(in *Input) *draft {
 	d := &draft{in: in, shards: make([]shardDraft, len(in.Old))}
-	member := make([]bool, chain.MaxPlaces)
+	member := make([]bool, in.places())
 	for _, v := range in.Members {
 		member[v] = true
 	}
 	busy := in.busy()
-	seat := make([]bool, chain.MaxPlaces)
+	seat := make([]bool, in.places())
 	for j, seats := range in.Old {
 		if in.Stalled.Has(chain.ShardID(j)) {
 			d.shards[j].stalled = true
@@ -78,13 +78,13 @@ func newDraft(in *Input) *draft {
 
 // busy says of each validator whether it may vote in two shards already.
 func (in *Input) busy() []bool {
-	places := make([]int, chain.MaxPlaces)
+	places := make([]int, in.places())
 	for _, seats := range append(slices.Clone(in.Old), in.Held) {
 		for _, v := range seats {
 			places[v]++
 		}
 	}
-	busy := make([]bool, chain.MaxPlaces)
+	busy := make([]bool, in.places())
 	for v, n := range places {
 		busy[v] = n >= maxSeatings
 	}

@@ -105,6 +105,11 @@ func DecodeInput(raw []byte) (*Input, error) {
 	return in, nil
 }
 
+// places is one more than the highest place of a validator in it.
+func (in *Input) places() int {
+	return max(in.Old.places(), places(in.Members), places(in.Held))
+}
+
 // batchSize is k of a shard that has at least s seats throughout.
 func (in *Input) batchSize(s int) int {
 	return max(1, min(in.BatchSize, bits.Len(uint(s))-1))
