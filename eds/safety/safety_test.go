@@ -197,7 +197,7 @@ func TestBatchSize(t *testing.T) {
 // Whatever is drawn, a batch leaves room for the Byzantine that are likely.
 func TestABatchLeavesRoom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 400).Draw(t, "n")
+		n := rapid.IntRange(1, 150).Draw(t, "n")
 		p := Plan{Validators: n, Shards: rapid.IntRange(1, min(n, 16)).Draw(t, "shards"), ByzantineShare: rapid.Float64Range(0, 0.3).Draw(t, "share"), Leavers: 1, Bound: 1e-4}
 		r, _ := Assess(p)
 		if r.BatchSize > 1 && Swap(n, r.Byzantine, r.ShardSize, r.BatchSize)*float64(r.Shards) > p.Bound {
@@ -282,7 +282,7 @@ func TestAssess(t *testing.T) {
 // What the error recommends is safe, and no smaller size is.
 func TestRecommendations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(4, 200).Draw(t, "n")
+		n := rapid.IntRange(4, 80).Draw(t, "n")
 		p := Plan{
 			Validators: n, Shards: 1 << rapid.IntRange(0, 2).Draw(t, "bits"), ByzantineShare: rapid.Float64Range(0, 0.3).Draw(t, "share"),
 			Leavers: rapid.IntRange(0, 4).Draw(t, "leavers"), GroupSize: rapid.IntRange(0, n).Draw(t, "group"), Bound: math.Pow(10, -rapid.Float64Range(1, 9).Draw(t, "digits")),

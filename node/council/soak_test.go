@@ -65,7 +65,7 @@ func (s *tally) add(seed uint64, w *world, r *simnet.Result) {
 // tells every ten seconds how far it is; IOS_SEED=n begins at seed n. Seeds are
 // shared out among the processors.
 func TestSoak(t *testing.T) {
-	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 4)
+	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 2)
 	s := &tally{first: first, last: first + count, begin: time.Now(), told: time.Now()}
 	workers := uint64(runtime.GOMAXPROCS(0))
 	t.Run("seeds", func(t *testing.T) {
