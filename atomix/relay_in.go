@@ -17,7 +17,13 @@ const (
 	maxIncoming      = 512
 	maxIncomingBytes = 64 << 20
 	maxHandOvers     = 3
-	maxUnready       = 5 // times that a bundle is checked again
+
+	// A bundle that cannot be checked yet is checked again so many times. Few
+	// are kept for that, so that they leave the room to those that are good.
+	maxUnready      = 5
+	maxUnreadyKept  = 32
+	maxUnreadyPeer  = 2
+	maxUnreadyBytes = 8 << 20
 )
 
 // inbox holds the bundles that came in and whose outcomes no final block has
@@ -25,6 +31,7 @@ const (
 type inbox struct {
 	bundles map[chain.Hash]*incoming
 	bytes   int
+	unready struct{ bundles, bytes int } // of them
 	// waiting are the entries in them that matter, by transaction.
 	waiting map[chain.TxID][]waiting
 }
@@ -37,6 +44,7 @@ type incoming struct {
 	own     bool // it did not come from a peer
 	checked bool
 	unready bool // it could not be checked yet
+	counted bool // among the unready
 	gone    bool
 	early   bool // our turn to submit it has not come
 	left    int  // entries that matter
@@ -179,6 +187,7 @@ func (r *Relay) drop(in *incoming) {
 		return
 	}
 	in.gone = true
+	r.ready(in)
 	delete(r.inbox.bundles, in.key)
 	r.inbox.bytes -= len(in.bundle.Raw)
 	for i := range in.bundle.Segment.Entries {
@@ -217,6 +226,11 @@ func (r *Relay) proofChecked(key chain.Hash, err error) {
 	case errors.Is(err, chain.ErrNotReady) || errors.Is(err, chain.ErrFull):
 		// It could not be checked now, which is no fault: its committee may be of
 		// an epoch that is on its way to us.
+		if !r.keepUnready(in) {
+			r.peer(in.from).unchecked--
+			r.drop(in)
+			return
+		}
 		in.unready = true
 		r.lookAgain(in, r.cfg.Patience/16<<in.rounds)
 		return
@@ -227,10 +241,34 @@ func (r *Relay) proofChecked(key chain.Hash, err error) {
 		return
 	}
 	in.rounds = 0
+	r.ready(in)
 	if from := in.bundle.Header.Shard; r.members.has(in.from, from) {
 		r.heard[from] = in.from
 	}
 	r.submit(in)
+}
+
+// keepUnready counts a bundle among the unready, if there is room.
+func (r *Relay) keepUnready(in *incoming) bool {
+	u, p := &r.inbox.unready, r.peer(in.from)
+	switch {
+	case in.counted:
+		return true
+	case u.bundles >= maxUnreadyKept || p.unready >= maxUnreadyPeer || u.bytes+len(in.bundle.Raw) > maxUnreadyBytes:
+		return false
+	}
+	in.counted = true
+	u.bundles, u.bytes, p.unready = u.bundles+1, u.bytes+len(in.bundle.Raw), p.unready+1
+	return true
+}
+
+// ready takes a bundle out of that count.
+func (r *Relay) ready(in *incoming) {
+	if u := &r.inbox.unready; in.counted {
+		in.counted = false
+		u.bundles, u.bytes = u.bundles-1, u.bytes-len(in.bundle.Raw)
+		r.peer(in.from).unready--
+	}
 }
 
 func (r *Relay) submit(in *incoming) {

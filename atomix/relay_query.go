@@ -24,6 +24,7 @@ type peer struct {
 	refilled  time.Time
 	asked     int // transactions that we asked it for and it has not called unknown
 	unchecked int // its bundles that are being checked
+	unready   int // of them, those that cannot be checked yet
 	slowUntil time.Time
 }
 

@@ -152,6 +152,38 @@ func TestAnUnreadyBundleIsForgotten(t *testing.T) {
 	}
 }
 
+// They must not keep others out: of each peer a few are kept, and few in all.
+func TestFewUnreadyBundlesAreKept(t *testing.T) {
+	w, proofs := transfers(t, maxUnreadyPeer+2)
+	o := newOne(t, w)
+	unready := func(from chain.ValidatorID, b *chain.Bundle) {
+		check := only[CheckProof](t, o.receive(from, &BundleMsg{b}))
+		for _, e := range o.step(ProofChecked{check.Key, chain.Rule(chain.ErrNotReady, "of an epoch to come")}) {
+			if _, timer := e.(sm.SetTimer); !timer {
+				t.Fatalf("%+v", e)
+			}
+		}
+	}
+	for _, b := range proofs[:maxUnreadyPeer+1] {
+		unready(0, b)
+	}
+	if n := len(o.r.inbox.bundles); n != maxUnreadyPeer || o.r.peer(0).unchecked != maxUnreadyPeer {
+		t.Fatalf("%d of one peer are kept", n)
+	}
+	o.r.inbox.unready.bundles = maxUnreadyKept
+	unready(1, proofs[maxUnreadyPeer+1])
+	o.r.inbox.unready.bundles = maxUnreadyPeer
+	if n := len(o.r.inbox.bundles); n != maxUnreadyPeer {
+		t.Fatalf("%d are kept", n)
+	}
+	for range 2 * (maxUnready + 1) {
+		o.wait(time.Hour)
+	}
+	if u := o.r.inbox.unready; u.bundles != 0 || u.bytes != 0 || o.r.peer(0).unready != 0 {
+		t.Fatalf("%+v is left of nothing", u)
+	}
+}
+
 func TestAPeerHasABoundedNumberOfUncheckedBundles(t *testing.T) {
 	w, proofs := transfers(t, maxUnchecked+2)
 	o := newOne(t, w)

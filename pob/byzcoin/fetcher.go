@@ -105,10 +105,10 @@ func (f *fetcher) patience(count int, p *Policy) time.Duration {
 	return 2*p.RetryInterval + 6*p.RetryInterval*time.Duration(count)/time.Duration(p.FetchBlocks) + 2*f.slow
 }
 
-// took takes note of how long an answer took. What a peer can win by being slow is
-// bounded.
+// took takes note of how long an answer took: of the mean, so that one slow peer
+// among several changes little.
 func (f *fetcher) took(d time.Duration, p *Policy) {
-	f.slow = min(max(d, f.slow*7/8), 64*p.RetryInterval)
+	f.slow += (min(d, 64*p.RetryInterval) - f.slow) / 8
 }
 
 // overdue takes out what was not answered in time.

@@ -89,6 +89,7 @@ func (f *fetch) answered(from sm.NodeID, h *Headers) bool {
 // onHeaders takes headers that we asked for: they must lead down from the mark.
 func (c *Chain) onHeaders(from sm.NodeID, h *Headers) {
 	t := &c.catchup.trail
+	t.forget(c.m.height) // blocks may have been made final since we asked
 	var o fetch
 	switch {
 	case t.asked.answered(from, h):

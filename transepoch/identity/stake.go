@@ -29,11 +29,17 @@ type answer struct {
 // Bounds of what is kept of transactions that pay in.
 const (
 	maxAnswers = 1 << 14
-	// keepAnswers is for how many epochs after its expiry, and after the shard was
-	// told or stalled, an answer is kept: the shard asks for it in each of them.
-	// Nothing is recorded for the first time by then.
+	// keepAnswers is for how many epochs, of those that the shard could enter, an
+	// answer is kept after its expiry and after the shard was told or stalled: the
+	// shard asks for it in each of them. What has none until then was never
+	// answered; see forgets.
 	keepAnswers = 16
 )
+
+// forgets reports whether an answer may be forgotten that was last of use in an
+// epoch, when a shard could last enter the epoch plan. That only grows: while it
+// is false for an expiry, a transaction without an answer never had one.
+func forgets(plan, last uint64) bool { return plan > last && plan-last > keepAnswers }
 
 func (l *ledger) findAnswer(tx chain.TxID) (int, bool) {
 	return slices.BinarySearchFunc(l.answers, tx, func(a answer, id chain.TxID) int { return bytes.Compare(a.tx[:], id[:]) })
@@ -118,13 +124,13 @@ func (x *execution) receive(from chain.ShardID, t *chain.Tx, out *chain.Output) 
 		x.l.answers[i].told = now
 		x.tell(from, t.ID, x.l.answers[i].outcome)
 		return Done
-	case t.Expiry < now:
+	case forgets(x.cur.rec.Shards[from].Plan, t.Expiry):
 		return ReasonEpoch
 	case len(x.l.answers) >= maxAnswers:
 		return ReasonFull
 	}
 	a := answer{t.ID, from, t.Expiry, chain.Rejected, now}
-	if x.takes(out) {
+	if t.Expiry >= now && x.takes(out) { // or the shard gets it back
 		a.outcome = chain.Committed
 		x.l.addCredit(out.Owner, out.Amount)
 		x.l.between += out.Amount
@@ -163,15 +169,14 @@ func (x *execution) forgetAnswers(rec *Epoch) {
 		}
 	}
 	x.l.answers = slices.DeleteFunc(x.l.answers, func(a answer) bool {
-		last := max(a.expiry, a.told)
-		return last < rec.Number && rec.Number-last > keepAnswers
+		return forgets(rec.Shards[a.shard].Plan, max(a.expiry, a.told))
 	})
 }
 
 // Wants reports whether a bundle of a shard would change something: a member that
 // has one puts it up then.
 func (s *State) Wants(b *chain.Bundle) bool {
-	now := s.book.Current().Number
+	now, plan := s.book.Current().Number, s.book.Current().Shards[b.Header.Shard].Plan
 	for _, e := range entries(b) {
 		if _, ok := s.final.findDue(e.ID); ok && e.Outcome.Yes() {
 			return true
@@ -179,7 +184,7 @@ func (s *State) Wants(b *chain.Bundle) bool {
 		if e.tx == nil || e.Outcome != chain.Accepted || e.tx.Staked() == nil {
 			continue
 		}
-		if i, known := s.final.findAnswer(e.ID); known && s.final.answers[i].told != now || !known && e.tx.Expiry >= now {
+		if i, known := s.final.findAnswer(e.ID); known && s.final.answers[i].told != now || !known && !forgets(plan, e.tx.Expiry) {
 			return true
 		}
 	}

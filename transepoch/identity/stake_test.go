@@ -96,7 +96,7 @@ func TestCreditFromAShard(t *testing.T) {
 	r.wantAnswer(giant.ID, chain.Rejected, r.shows(0, yes(giant), giant))
 	late := r.pays(4, to, 60, 1)
 	r.epoch()
-	r.want(ReasonEpoch, r.shows(0, yes(late), late))
+	r.wantAnswer(late.ID, chain.Rejected, r.shows(0, yes(late), late))
 	// Whoever has not heard the answer hears it anew, and nothing else happens.
 	r.wantAnswer(tx.ID, chain.Committed, r.shows(0, yes(tx), tx))
 	r.wantAnswer(giant.ID, chain.Rejected, r.shows(0, yes(giant), giant))

@@ -45,12 +45,16 @@ func (w *twin) drawCarried(t *rapid.T, s *State) (op Op, taken bool) {
 		w.credit = append(w.credit, &payIn{tx: tx, owner: addressOf(&owner), amount: n, expiry: expiry})
 	}
 	c := rapid.SampledFrom(w.credit).Draw(t, "payment")
-	if c.done {
+	switch {
+	case c.done:
 		taken = c.told != w.epoch
-	} else if taken = c.expiry >= w.epoch; taken {
-		c.done = true
+	case c.expiry >= w.epoch:
+		c.done, taken = true, true
 		w.credits[c.owner] += c.amount
 		w.between += int64(c.amount)
+	default: // too late: the shard gets it back, while nothing can have been forgotten
+		c.done = s.book.Current().Shards[c.tx.Inputs[0].Shard(shards)].Plan <= c.expiry+keepAnswers
+		taken = c.done
 	}
 	if taken {
 		c.told = w.epoch
