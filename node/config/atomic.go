@@ -10,7 +10,12 @@ import (
 
 // WriteFile replaces path atomically and durably: the content is synced before
 // it takes the name, and the name before WriteFile returns.
-func WriteFile(path string, content []byte, perm fs.FileMode) (err error) {
+func WriteFile(path string, content []byte, perm fs.FileMode) error {
+	return writeFile(path, content, perm, os.Rename)
+}
+
+// writeFile gives the synced content its name by means of put.
+func writeFile(path string, content []byte, perm fs.FileMode, put func(tmp, path string) error) (err error) {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -35,7 +40,7 @@ func WriteFile(path string, content []byte, perm fs.FileMode) (err error) {
 	if err = tmp.Close(); err != nil {
 		return err
 	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
+	if err = put(tmp.Name(), path); err != nil {
 		return err
 	}
 	return syncDir(dir)
@@ -50,15 +55,19 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// CreateFile is WriteFile for a file that must not exist yet.
+// CreateFile is WriteFile for a file that must not exist yet. Of two that create
+// it at once, one fails.
 func CreateFile(path string, content []byte, perm fs.FileMode) error {
-	switch _, err := os.Lstat(path); {
-	case err == nil:
+	err := writeFile(path, content, perm, func(tmp, path string) error {
+		if err := os.Link(tmp, path); err != nil {
+			return err
+		}
+		return os.Remove(tmp)
+	})
+	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("writing %s: %w; it is not overwritten, move it away first", path, fs.ErrExist)
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return WriteFile(path, content, perm)
+	return err
 }
 
 // readFile reads a file of at most limit bytes.

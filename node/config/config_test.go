@@ -3,10 +3,12 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"ios/chain"
@@ -217,5 +219,26 @@ func TestLoadGenesisChecksIt(t *testing.T) {
 	write()
 	if _, err := LoadGenesis(path); !errors.Is(err, chain.ErrGenesis) || !strings.Contains(err.Error(), "printed") {
 		t.Errorf("a name of two lines: %v", err)
+	}
+}
+
+// Of many that create a file at once one does, and no other replaces what it wrote.
+func TestOnlyOneCreatesAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	won := make(chan string, 16)
+	var all sync.WaitGroup
+	for i := range cap(won) {
+		all.Go(func() {
+			if text := fmt.Sprint(i); CreateFile(path, []byte(text), 0o600) == nil {
+				won <- text
+			}
+		})
+	}
+	all.Wait()
+	if content, err := os.ReadFile(path); err != nil || len(won) != 1 || string(content) != <-won {
+		t.Fatalf("%d wrote it, it has %q: %v", len(won), content, err)
+	}
+	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) != 1 {
+		t.Fatalf("%d files are left: %v", len(names), err)
 	}
 }
