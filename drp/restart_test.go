@@ -16,7 +16,7 @@ import (
 // proofs with one announcement.
 func TestCrashesNeverDealTwice(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		w := newWorld(t, 7, 7, seed, sim.Faults{MinDelay: time.Millisecond, MaxDelay: 60 * time.Millisecond, Loss: 0.05, MaxSync: 30 * time.Millisecond})
 		dealt := map[string]string{}
 		announced := map[string]string{}

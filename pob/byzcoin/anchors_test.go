@@ -282,7 +282,7 @@ func TestALaggardComesBackOnTheTrail(t *testing.T) {
 // Answers that take longer than a validator expects are waited for, and no source is
 // passed over for that: whoever has a slow network catches up, too.
 func TestSlowAnswersAreWaitedFor(t *testing.T) {
-	const slow = 700 * time.Millisecond
+	const slow = 400 * time.Millisecond
 	d, joiner := long(t, 5)
 	d.slow = map[sm.NodeID]time.Duration{d.ids[joiner]: slow}
 	top, start := d.top, d.net.Elapsed()

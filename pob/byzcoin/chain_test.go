@@ -77,7 +77,7 @@ func TestRestartAroundTheEndOfATerm(t *testing.T) {
 // A chain restored from a snapshot says the same as one restored from all
 // records, wherever the snapshot was taken.
 func TestRestoreChainFromSnapshot(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range seeds(t, 4) {
 		d := newDynasty(t, 6, reigns("0123 0145 | 2345 0123"), seed, calm)
 		d.turns(150*time.Millisecond, 3)
 		d.load(150, time.Second)

@@ -34,7 +34,7 @@ var calm = sim.Faults{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond
 // over, all that was held becomes final everywhere.
 func TestChaos(t *testing.T) {
 	first := firstSeed(t)
-	for seed := first; seed < first+seeds(t, 12); seed++ {
+	for seed := first; seed < first+seeds(t, 6); seed++ {
 		chaos(t, seed)
 	}
 }

@@ -49,7 +49,7 @@ func randomScript(r *rand.Rand, validators, terms int) (script []reign) {
 // TestDynastyChaos runs chains of many committees through every fault at once.
 func TestDynastyChaos(t *testing.T) {
 	first := firstSeed(t)
-	for seed := first; seed < first+seeds(t, 6); seed++ {
+	for seed := first; seed < first+seeds(t, 3); seed++ {
 		dynastyChaos(t, seed)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // A machine restored from a snapshot's state says the same as one restored from
 // all records.
 func TestRestoreFromSnapshot(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range seeds(t, 16) {
 		c := newCluster(t, 4, options{seed: seed})
 		c.synced()
 		c.load(c.seatsFrom(0), 40, 400*time.Millisecond)

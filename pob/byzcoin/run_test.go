@@ -48,7 +48,7 @@ func TestRestart(t *testing.T) {
 }
 
 func TestRestartOfAll(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range seeds(t, 12) {
 		c := newCluster(t, 4, options{seed: seed})
 		c.synced()
 		c.load(c.seatsFrom(0), 12, 100*time.Millisecond)
