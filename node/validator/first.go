@@ -1,7 +1,6 @@
 package validator
 
 import (
-	"slices"
 	"time"
 
 	"ios/chain"
@@ -22,18 +21,11 @@ type firstBlock struct {
 // authorFirst puts up an empty body if the term is the epoch's last and has no
 // block: first the leader, then the others one after the other.
 func (c *Core) authorFirst() {
-	f, seat := &c.first, c.bft.Seat()
-	if f.since.IsZero() || seat < 0 || c.term == c.cfg.Term || c.progress == nil || !c.progress.Done() {
+	f := &c.first
+	if f.since.IsZero() || c.bft.Seat() < 0 || c.term == c.cfg.Term || c.progress == nil || !c.progress.Done() {
 		return
 	}
-	members := c.bft.Members()
-	rank := (seat - slices.Index(members, c.bft.Leader()) + len(members)) % len(members)
-	at := f.since.Add(time.Duration(rank) * c.cfg.Patience)
-	if again := f.authored.Add(4 * c.cfg.Patience); !f.authored.IsZero() && again.After(at) {
-		at = again
-	}
-	if c.now.Before(at) {
-		c.wake(at)
+	if !c.ourTurn(f.since, f.authored) {
 		return
 	}
 	f.authored = c.now

@@ -105,18 +105,11 @@ func (c *Core) propose(turn []byte) {
 // authorTurn puts the proposal into a body of ours: at once as the leader, and
 // otherwise when so many have had their turn as are between the leader and us.
 func (c *Core) authorTurn() {
-	p, seat := c.proposal, c.bft.Seat()
-	if p == nil || seat < 0 {
+	p := c.proposal
+	if p == nil || c.bft.Seat() < 0 {
 		return
 	}
-	members := c.bft.Members()
-	rank := (seat - slices.Index(members, c.bft.Leader()) + len(members)) % len(members)
-	at := p.since.Add(time.Duration(rank) * c.cfg.Patience)
-	if again := p.authored.Add(4 * c.cfg.Patience); !p.authored.IsZero() && again.After(at) {
-		at = again
-	}
-	if c.now.Before(at) {
-		c.wake(at)
+	if !c.ourTurn(p.since, p.authored) {
 		return
 	}
 	before := p.authored
@@ -127,6 +120,23 @@ func (c *Core) authorTurn() {
 	} else {
 		c.wake(c.now.Add(4 * c.cfg.Patience))
 	}
+}
+
+// ourTurn reports whether it is ours to put something up that the shard has wanted
+// since a time: first it is the leader's, then that of the others one after the
+// other, and of who did before only after a while. If not, we wake up for it.
+func (c *Core) ourTurn(since, authored time.Time) bool {
+	members := c.bft.Members()
+	rank := (c.bft.Seat() - slices.Index(members, c.bft.Leader()) + len(members)) % len(members)
+	at := since.Add(time.Duration(rank) * c.cfg.Patience)
+	if again := authored.Add(4 * c.cfg.Patience); !authored.IsZero() && again.After(at) {
+		at = again
+	}
+	if c.now.Before(at) {
+		c.wake(at)
+		return false
+	}
+	return true
 }
 
 // committees tells the relay who is a member where. Of another shard it knows

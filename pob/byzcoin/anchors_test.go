@@ -282,7 +282,7 @@ func TestALaggardComesBackOnTheTrail(t *testing.T) {
 // Answers that take longer than a validator expects are waited for, and no source is
 // passed over for that: whoever has a slow network catches up, too.
 func TestSlowAnswersAreWaitedFor(t *testing.T) {
-	const slow = 400 * time.Millisecond
+	const slow = 700 * time.Millisecond // longer than a full range may take at first
 	d, joiner := long(t, 5)
 	d.slow = map[sm.NodeID]time.Duration{d.ids[joiner]: slow}
 	top, start := d.top, d.net.Elapsed()
@@ -295,5 +295,22 @@ func TestSlowAnswersAreWaitedFor(t *testing.T) {
 		t.Errorf("answers take %v: %d blocks in %v, not in %v", slow, top, took, bound)
 	} else {
 		t.Logf("answers take %v: %d blocks in %v", slow, top, took)
+	}
+}
+
+// A source that answers just before it would be given up makes the others' requests
+// wait only a little longer.
+func TestOneSlowSourceAmongSeveralChangesLittle(t *testing.T) {
+	p := Policy{RetryInterval: 100 * time.Millisecond, FetchBlocks: 32}
+	var f fetcher
+	first := f.patience(p.FetchBlocks, &p)
+	for range 100 {
+		f.took(f.patience(p.FetchBlocks, &p), &p)
+		for range maxFetches - 1 {
+			f.took(0, &p)
+		}
+	}
+	if last := f.patience(p.FetchBlocks, &p); last > 2*first {
+		t.Errorf("the patience grew from %v to %v", first, last)
 	}
 }
