@@ -71,6 +71,11 @@ func (b *Bypass) AppendTo(dst []byte) []byte {
 	return be.AppendUint64(append(dst, kindBypass), b.View)
 }
 
+// AppendTo appends the canonical encoding.
+func (c *Complaint) AppendTo(dst []byte) []byte {
+	return be.AppendUint64(append(dst, kindComplaint), c.View)
+}
+
 func appendCertifieds(dst []byte, list []Certified) []byte {
 	dst = be.AppendUint32(dst, uint32(len(list)))
 	for i := range list {
@@ -216,6 +221,8 @@ func decodeKind(kind byte, r *chain.Reader) sm.Message {
 		return &c
 	case kindBypass:
 		return &Bypass{r.U64()}
+	case kindComplaint:
+		return &Complaint{r.U64()}
 	case kindViewChange:
 		return readViewChange(r)
 	case kindNewView:

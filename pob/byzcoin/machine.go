@@ -37,17 +37,18 @@ type Machine struct {
 	checking time.Duration
 
 	// Views.
-	view     uint64 // installed
-	joined   uint64 // that we wished for, at least view
-	newView  *NewView
-	base     uint64   // the highest final height that newView shows
-	bound    *Content // what must be proposed above base, if anything
-	boundTo  chain.Hash
-	changes  []change // the highest wish of each seat
-	recount  bool     // of changes
-	fails    uint     // views in a row without progress
-	deadline time.Time
-	lastTry  time.Time // of resending our view change
+	view       uint64 // installed
+	joined     uint64 // that we wished for, at least view
+	newView    *NewView
+	base       uint64   // the highest final height that newView shows
+	bound      *Content // what must be proposed above base, if anything
+	boundTo    chain.Hash
+	changes    []change // the highest wish of each seat
+	complaints []uint64 // the view above the one that each seat would leave, ours too
+	recount    bool     // of changes and complaints
+	fails      uint     // views in a row without progress
+	deadline   time.Time
+	lastTry    time.Time // of resending our view change
 
 	// The block above the last final one.
 	round    *round
@@ -93,6 +94,7 @@ type peer struct {
 	pointed  time.Time // when we told it that we are in a later term
 	sought   time.Time // when we asked it how far it is
 	follows  time.Time // until when it wants our certificates
+	followed int       // how often we followed it into a view that it went to alone
 	accused  []accusation
 }
 
@@ -122,9 +124,9 @@ func newMachine(cfg Config) *Machine {
 		peers:   make([]peer, s),
 		authors: make([]author, s),
 		checks:  make(map[chain.Hash]*copyOf),
-		changes: make([]change, s),
-		later:   make([][]sm.Message, s),
-		height:  cfg.Start.Height, hash: cfg.Start.Hash, base: cfg.Start.Height,
+		changes: make([]change, s), complaints: make([]uint64, s),
+		later:  make([][]sm.Message, s),
+		height: cfg.Start.Height, hash: cfg.Start.Hash, base: cfg.Start.Height,
 	}
 	if m.height == 0 && m.hash.IsZero() {
 		m.hash = cfg.ChainID
@@ -268,6 +270,8 @@ func (m *Machine) receive(from sm.NodeID, msg sm.Message) {
 		m.onCertified(seat, msg)
 	case *Bypass:
 		m.onBypass(seat, msg)
+	case *Complaint:
+		m.onComplaint(seat, msg)
 	case *ViewChange:
 		m.onViewChange(seat, msg)
 	case *NewView:

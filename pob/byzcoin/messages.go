@@ -51,6 +51,10 @@ type (
 	// for the rest of the view.
 	Bypass struct{ View uint64 }
 
+	// Complaint says that the sender would leave the view. It goes on voting in it
+	// until enough others would leave it too.
+	Complaint struct{ View uint64 }
+
 	// SignedChange is a member's wish to go to a view, with what binds it.
 	SignedChange struct {
 		Seat      uint16
@@ -157,6 +161,7 @@ const (
 	kindAhead
 	kindFetchHeaders
 	kindHeaders
+	kindComplaint
 )
 
 // hash of the header, computed once.

@@ -77,6 +77,9 @@ func (m *Machine) armStatus() {
 	m.timer(timerStatus, m.now.Add(interval))
 }
 
+// maxFollowed bounds how much longer a member is let wait that leaves views alone.
+const maxFollowed = 3
+
 func (m *Machine) gossip() {
 	for n := min(m.s, maxGossip); n > 0; n-- {
 		seat := m.status.turn % m.s
@@ -87,12 +90,15 @@ func (m *Machine) gossip() {
 	}
 	m.follow()
 	// A member that left a view alone does not vote in it any more. The others
-	// follow it after a while, so that it is not lost to them.
+	// follow it after a while, so that it is not lost to them: each time later,
+	// since it may do so on purpose.
 	if m.me < 0 || !m.status.synced || m.joined > m.view {
 		return
 	}
 	for i := range m.changes {
-		if v := m.changes[i].msg; v != nil && v.Change.View > m.joined && m.now.Sub(m.changes[i].at) > 32*m.cfg.Policy.ViewTimeout {
+		p := &m.peers[i]
+		if v := m.changes[i].msg; v != nil && v.Change.View > m.joined && m.now.Sub(m.changes[i].at) > 4*m.cfg.Policy.ViewTimeout<<min(p.followed, maxFollowed) {
+			p.followed++
 			m.join(v.Change.View, fmt.Sprintf("validator %d left the view long ago", m.cfg.Members[i]))
 			return
 		}
@@ -203,6 +209,8 @@ func (m *Machine) tellStatus() {
 		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s), true
 	case m.joined > m.view:
 		s.Phase, s.Reason = Waiting, "changing the view: "+m.status.cause
+	case m.me >= 0 && m.complaints[m.me] > m.joined && len(m.silent(Waiting)) > m.s-m.q:
+		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members are heard of", m.q, m.s), true
 	}
 	if missing {
 		s.WaitsFor = m.silent(s.Phase)
@@ -218,9 +226,10 @@ func (m *Machine) tellStatus() {
 // silent are the members that were not heard of lately, or since we started.
 func (m *Machine) silent(phase Phase) []chain.ValidatorID {
 	var ids []chain.ValidatorID
+	round := time.Duration(2+m.s/maxGossip) * m.cfg.Policy.StatusInterval // in which everybody is asked
 	for seat := range m.peers {
 		p := &m.peers[seat]
-		if seat != m.me && (phase == Syncing && !p.answered || phase == Waiting && m.now.Sub(p.heard) > 2*m.cfg.Policy.StatusInterval) {
+		if seat != m.me && (phase == Syncing && !p.answered || phase == Waiting && m.now.Sub(p.heard) > round) {
 			ids = append(ids, m.cfg.Members[seat])
 		}
 	}

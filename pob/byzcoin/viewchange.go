@@ -18,25 +18,51 @@ type change struct {
 	at  time.Time
 }
 
-// onDeadline leaves a view that took too long.
+// onDeadline complains about a view that took too long.
 func (m *Machine) onDeadline() {
 	if m.deadline.IsZero() || m.now.Before(m.deadline) {
 		return // work was done in the meantime
 	}
 	m.deadline = time.Time{}
-	m.fails++
 	if m.joined > m.view {
-		m.join(m.joined+1, fmt.Sprintf("validator %d did not install view %d in time", m.cfg.Members[m.leaderOf(m.joined)], m.joined))
-		return
+		m.complain(fmt.Sprintf("validator %d did not install view %d in time", m.cfg.Members[m.leaderOf(m.joined)], m.joined))
+	} else {
+		m.complain(fmt.Sprintf("no block became final in time under validator %d", m.Leader()))
 	}
-	m.join(m.view+1, fmt.Sprintf("no block became final in time under validator %d", m.Leader()))
 }
 
-// suspect leaves a view whose leader broke a rule.
+// suspect complains about a view whose leader broke a rule.
 func (m *Machine) suspect(reason string) {
 	if m.canVote() {
-		m.fails++
-		m.join(m.view+1, reason)
+		m.complain(reason)
+	}
+}
+
+// complain tells the others that we would leave the highest view that we may vote
+// in. We leave it when f+1 would, one of them honest: who left alone could not come
+// back, and the others would miss its vote. A complaint stands until the view
+// changes or a block becomes final.
+func (m *Machine) complain(reason string) {
+	if m.complaints[m.me] > m.joined {
+		return // we said so
+	}
+	m.fails++
+	m.complaints[m.me] = m.joined + 1
+	m.status.cause = reason
+	m.lastTry = m.now
+	m.sendAll(&Complaint{m.joined})
+	m.recount = true
+}
+
+func (m *Machine) onComplaint(from int, c *Complaint) {
+	switch {
+	case c.View < m.view:
+		m.showView(&m.peers[from], m.cfg.Members[from])
+	case c.View-m.view >= maxLeap:
+		m.ask(from)
+	case c.View >= m.complaints[from]:
+		m.complaints[from] = c.View + 1
+		m.recount = true
 	}
 }
 
@@ -64,10 +90,25 @@ func (m *Machine) makeChange(view uint64) *ViewChange {
 }
 
 func (m *Machine) retryView() {
-	if m.joined > m.view && m.me >= 0 && m.now.Sub(m.lastTry) >= 2*m.cfg.Policy.RetryInterval && m.changes[m.me].msg != nil {
-		m.lastTry = m.now
+	if m.me < 0 || m.now.Sub(m.lastTry) < 2*m.cfg.Policy.RetryInterval {
+		return
+	}
+	m.lastTry = m.now
+	if m.joined > m.view && m.changes[m.me].msg != nil {
 		m.sendAll(m.changes[m.me].msg)
 	}
+	if m.complaints[m.me] > m.joined {
+		m.sendAll(&Complaint{m.joined})
+	}
+}
+
+// wish is the highest view that a member went or would go to.
+func (m *Machine) wish(seat int) uint64 {
+	view := m.complaints[seat]
+	if v := m.changes[seat].msg; v != nil {
+		view = max(view, v.Change.View)
+	}
+	return view
 }
 
 // wishes counts the members whose highest wish is the view.
@@ -158,22 +199,27 @@ func (m *Machine) verifyChange(from int, c *SignedChange) bool {
 	return true
 }
 
-// tryJoin follows f+1 members to higher views: one of them is honest.
+// tryJoin leaves the view with f+1 members, ourselves included, that left it or
+// would: one of them is honest.
 func (m *Machine) tryJoin() bool {
 	if !m.recount || m.me < 0 || !m.status.synced {
 		return false
 	}
 	var higher []uint64
-	for i := range m.changes {
-		if v := m.changes[i].msg; v != nil && v.Change.View > m.joined {
-			higher = append(higher, v.Change.View)
+	for seat := range m.s {
+		if view := m.wish(seat); view > m.joined {
+			higher = append(higher, view)
 		}
 	}
 	if len(higher) <= m.f {
 		return false
 	}
+	reason := m.status.cause
+	if m.complaints[m.me] <= m.joined {
+		reason = fmt.Sprintf("%d members would leave the view", len(higher))
+	}
 	slices.Sort(higher)
-	m.join(higher[len(higher)-1-m.f], fmt.Sprintf("%d members left the view", len(higher)))
+	m.join(higher[len(higher)-1-m.f], reason)
 	return true
 }
 

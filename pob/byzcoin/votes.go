@@ -284,6 +284,7 @@ func (m *Machine) advance(b *chain.Block, hash chain.Hash) {
 	}
 	m.pull = pull{}
 	m.fails, m.deadline = 0, time.Time{}
+	clear(m.complaints) // who still has a reason says so again
 	m.replay = true
 }
 

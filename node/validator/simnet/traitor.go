@@ -253,6 +253,11 @@ func (t *traitor) act() {
 		t.sim.Inject(t.m.id, c.leader(), &mail{p.shard, validator.Agreement(term, &byzcoin.Acks{Refs: refs})})
 		t.sim.Inject(t.m.id, peer, &mail{p.shard, validator.Agreement(term, &byzcoin.Insist{Refs: refs})})
 	}
+	if t.does(Complains) {
+		for _, id := range list {
+			t.sim.Inject(t.m.id, id, &mail{p.shard, validator.Agreement(c.term(), &byzcoin.Complaint{View: c.view + uint64(t.intn(3))})})
+		}
+	}
 	if t.does(Forges) {
 		if b, dest := c.forge(p); b != nil {
 			e := &validator.Envelope{Protocol: relayProtocol, Msg: &atomix.Letter{From: p.shard, To: dest, Msg: &atomix.BundleMsg{Bundle: b}}}

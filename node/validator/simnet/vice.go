@@ -23,11 +23,12 @@ const (
 	Lies                           // to clients
 	Noise                          // sends bytes that are no message
 	AcksAll                        // acks what it does not have
+	Complains                      // would leave every view
 )
 
 var viceNames = []string{
 	"silent", "deaf", "late", "two bodies", "leader only", "leaves out", "hides prepared", "two proposals",
-	"garbage shares", "forges", "replays", "bad bodies", "bad sync", "lies", "noise", "acks all",
+	"garbage shares", "forges", "replays", "bad bodies", "bad sync", "lies", "noise", "acks all", "complains",
 }
 
 // String lists the vices.
