@@ -13,7 +13,8 @@
 // members execute it too and prepare it. A prepare certificate of q shares locks
 // the block, upon which they commit it; a commit certificate of q shares makes it
 // final. When nothing becomes final for too long, the members change to the next
-// view.
+// view. A member that leaves a view cannot come back to it, so none does it alone: it
+// complains, votes on, and leaves when f+1 complain, one of which is honest.
 //
 // # Invariants
 //
