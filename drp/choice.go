@@ -14,6 +14,8 @@ type Choice struct {
 	Dealings []*Dealing
 
 	Raw []byte // the canonical encoding
+
+	judged *judged // what a check came to; nil before one
 }
 
 // Ref names a chosen dealing.
@@ -137,11 +139,11 @@ func CheckChoice(cfg *Config, raw []byte, self chain.ValidatorID) (*Choice, erro
 	if err != nil {
 		return nil, err
 	}
-	c, own, err := r.examine(raw, self)
+	c, err := r.examine(raw, self)
 	if err != nil {
 		return nil, err
 	}
-	return c, own.refusal()
+	return c, c.judged.refusal()
 }
 
 // CheckWhole is CheckChoice with the proofs of the dealings to all groups: for
@@ -159,15 +161,14 @@ func CheckWhole(cfg *Config, raw []byte) (*Choice, error) {
 	if err := l.checkSigned(c); err != nil {
 		return nil, err
 	}
-	all, err := l.judge(c.Dealings)
-	if err != nil {
+	if c.judged, err = l.judge(c.Dealings); err != nil {
 		return nil, err
 	}
-	return c, all.refusal()
+	return c, c.judged.refusal()
 }
 
-// own is what a server knows of the chosen dealings to its group.
-type own struct {
+// judged is what a server knows of chosen dealings: those to its group, or all.
+type judged struct {
 	layout   *layout // whose receivers the parsed dealings are to
 	dealings []*Dealing
 	parsed   []*pvss.Parsed // nil for those that count as zero
@@ -175,7 +176,7 @@ type own struct {
 }
 
 // refusal is why a choice is not to be signed off.
-func (o *own) refusal() error {
+func (o *judged) refusal() error {
 	if o == nil {
 		return nil
 	}
@@ -187,39 +188,45 @@ func (o *own) refusal() error {
 	return nil
 }
 
-// valid are the parsed dealings that count.
-func (o *own) valid() (list []*pvss.Parsed) {
-	for _, p := range o.parsed {
-		if p != nil {
-			list = append(list, p)
+// valid are the parsed dealings to a group that count. It is false if they were not
+// judged, or with another configuration.
+func (o *judged) valid(r *run, group int) (list []*pvss.Parsed, ok bool) {
+	if o == nil || o.layout.run.setup != r.setup {
+		return nil, false
+	}
+	for i, d := range o.dealings {
+		if int(d.Group) != group {
+			continue
+		}
+		ok = true
+		if o.parsed[i] != nil {
+			list = append(list, o.parsed[i])
 		}
 	}
-	return list
+	return list, ok
 }
 
 // examine checks all of a choice but leaves it to the caller what wrong dealings
 // to the own group mean: refusal before the sign-off, zeroes after.
-func (r *run) examine(raw []byte, self chain.ValidatorID) (*Choice, *own, error) {
+func (r *run) examine(raw []byte, self chain.ValidatorID) (*Choice, error) {
 	c, err := DecodeChoice(raw)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l := r.layout(c.View)
 	if err := l.checkSigned(c); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	i := r.cfg.find(self)
-	if i < 0 {
-		return c, nil, nil
+	if i := r.cfg.find(self); i >= 0 {
+		c.judged, err = l.judge(l.group(c, l.seats[i].group))
 	}
-	o, err := l.judge(l.group(c, l.seats[i].group))
-	return c, o, err
+	return c, err
 }
 
 // judge decides which of a list of dealings count. An error is about the
 // configuration, not about them.
-func (l *layout) judge(list []*Dealing) (*own, error) {
-	o := &own{layout: l, dealings: list, parsed: make([]*pvss.Parsed, len(list)), faults: make([]error, len(list))}
+func (l *layout) judge(list []*Dealing) (*judged, error) {
+	o := &judged{layout: l, dealings: list, parsed: make([]*pvss.Parsed, len(list)), faults: make([]error, len(list))}
 	var batch pvss.Batch
 	var at []int
 	for i, d := range list {

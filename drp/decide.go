@@ -1,6 +1,7 @@
 package drp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +21,7 @@ func (s *Machine) onDecided(e Decided) {
 	case len(e.SignOff) > MaxSignOff:
 		s.deliver(Refused{fmt.Errorf("drp: a sign-off of %d bytes, at most %d are possible", len(e.SignOff), MaxSignOff)})
 	default:
-		if err := s.adopt(e.Choice, e.SignOff); err != nil {
+		if err := s.adopt(&e); err != nil {
 			s.deliver(Refused{fmt.Errorf("drp: a choice was decided that cannot be: %w", err)})
 		}
 	}
@@ -29,15 +30,15 @@ func (s *Machine) onDecided(e Decided) {
 // adopt opens our shares of what counts in a signed off choice. It is the only
 // one, ever. What is decided is not recorded: whoever signed it off knows it, and
 // it can be shown again.
-func (s *Machine) adopt(raw, signOff []byte) error {
-	c, own, err := s.run.examine(slices.Clone(raw), s.keys.Self)
+func (s *Machine) adopt(e *Decided) error {
+	c, of, err := s.examined(e)
 	if err != nil {
 		return err
 	}
-	d := &decided{choice: c, hash: c.Hash(), signOff: slices.Clone(signOff)}
-	if of := own.valid(); len(of) > 0 {
-		st := own.layout.seats[s.self]
-		r, err := own.layout.of(st.group)
+	d := &decided{choice: c, hash: c.Hash(), signOff: slices.Clone(e.SignOff)}
+	if len(of) > 0 {
+		st := c.judged.layout.seats[s.self]
+		r, err := c.judged.layout.of(st.group)
 		if err != nil {
 			return err
 		}
@@ -54,6 +55,22 @@ func (s *Machine) adopt(raw, signOff []byte) error {
 		s.lead = nil
 	}
 	return nil
+}
+
+// examined is a decided choice with the dealings to our group that count. What was
+// checked before is not checked again.
+func (s *Machine) examined(e *Decided) (*Choice, []*pvss.Parsed, error) {
+	if c := e.Checked; c != nil && bytes.Equal(c.Raw, e.Choice) {
+		if of, ok := c.judged.valid(s.run, s.run.layout(c.View).seats[s.self].group); ok {
+			return c, of, nil
+		}
+	}
+	c, err := s.run.examine(slices.Clone(e.Choice), s.keys.Self)
+	if err != nil {
+		return nil, nil, err
+	}
+	of, _ := c.judged.valid(s.run, s.run.layout(c.View).seats[s.self].group)
+	return c, of, nil
 }
 
 // refusals remembers the sign-offs that did not verify last.

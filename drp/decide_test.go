@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ios/drp/pvss"
 	"ios/internal/sim"
 	"ios/internal/sm"
 )
@@ -54,9 +55,9 @@ func TestWhoLacksTheChoiceGetsIt(t *testing.T) {
 		}
 	}
 	w.noRefusals()
-	w.net.Do(idOf(3), Decided{transcriptOf(w.cfg, w.keys, 0).Choice.Raw, w.decided.SignOff})
-	w.net.Do(idOf(5), Decided{w.decided.Choice, make([]byte, MaxSignOff+1)})
-	w.net.Do(idOf(6), Decided{w.decided.Choice[:500], w.decided.SignOff})
+	w.net.Do(idOf(3), Decided{transcriptOf(w.cfg, w.keys, 0).Choice.Raw, w.decided.SignOff, nil})
+	w.net.Do(idOf(5), Decided{w.decided.Choice, make([]byte, MaxSignOff+1), nil})
+	w.net.Do(idOf(6), Decided{w.decided.Choice[:500], w.decided.SignOff, nil})
 	if len(w.refused) != 3 {
 		t.Errorf("of three decisions that cannot be %d are refused", len(w.refused))
 	}
@@ -70,10 +71,57 @@ func TestDecidedManyViewsLater(t *testing.T) {
 	for view := range uint64(2 * keptViews) {
 		m.Step(now0, Begin{view + 1})
 	}
-	m.Step(now0, Decided{tr.Choice.Raw, tr.SignOff})
+	m.Step(now0, Decided{tr.Choice.Raw, tr.SignOff, nil})
 	if m.decided == nil || m.decided.shares == nil {
 		t.Error("the server does not open its shares")
 	}
+}
+
+// What a server has checked before the decision it does not check again, if it was
+// this choice, with this configuration, and our group was among it.
+func TestWhatWasCheckedIsNotCheckedAgain(t *testing.T) {
+	cfg, keys := newConfig(21, 7, 3)
+	tr := transcriptOf(cfg, keys, 0)
+	l := must(newRun(cfg)).layout(0)
+	mine, other := l.groups[0][1], l.groups[1][0]
+	for name, check := range map[string]func() (*Choice, error){
+		"the own group": func() (*Choice, error) { return CheckChoice(cfg, tr.Choice.Raw, keys[mine].Self) },
+		"all groups":    func() (*Choice, error) { return CheckWhole(cfg, tr.Choice.Raw) },
+	} {
+		// To check it again would be to find it wrong.
+		c := must(check())
+		c.Raw = newChoice(0, resigned(c.Dealings)).Raw
+		m := must(NewServer(cfg, keys[mine], nil))
+		m.Step(now0, Decided{c.Raw, tr.SignOff, c})
+		if m.decided == nil || len(m.decided.shares) != pvss.DecryptionSize(3) {
+			t.Errorf("%s: it is checked again", name)
+		}
+	}
+	forged := newChoice(0, resigned(tr.Choice.Dealings))
+	stranger, _ := newConfig(21, 7, 3)
+	stranger.Epoch++
+	for name, c := range map[string]*Choice{
+		"nothing":             nil,
+		"only decoded":        must(DecodeChoice(forged.Raw)),
+		"another choice":      must(CheckWhole(cfg, tr.Choice.Raw)),
+		"another group":       {0, forged.Dealings, forged.Raw, must(CheckChoice(cfg, tr.Choice.Raw, keys[other].Self)).judged},
+		"other configuration": {0, forged.Dealings, forged.Raw, must(must(newRun(stranger)).layout(0).judge(tr.Choice.Dealings))},
+	} {
+		m := must(NewServer(cfg, keys[mine], nil))
+		if m.Step(now0, Decided{forged.Raw, tr.SignOff, c}); m.decided != nil {
+			t.Errorf("%s: it counts as checked", name)
+		}
+	}
+}
+
+// resigned are the dealings with a wrong signature on the first.
+func resigned(list []*Dealing) []*Dealing {
+	list = slices.Clone(list)
+	d := *list[0]
+	d.Raw = slices.Clone(d.Raw)
+	d.Raw[len(d.Raw)-1] ^= 1
+	list[0] = &d
+	return list
 }
 
 // A server that shows different dealings of a view to a leader and in what is
@@ -109,8 +157,8 @@ func TestEquivocationAcrossLeaders(t *testing.T) {
 	if m.lead == nil || !m.lead.proposed {
 		t.Fatal("the leader proposes nothing")
 	}
-	step(Decided{newChoice(0, b).Raw, nil})
-	step(Decided{newChoice(0, a).Raw, nil})
+	step(Decided{newChoice(0, b).Raw, nil, nil})
+	step(Decided{newChoice(0, a).Raw, nil, nil})
 	if len(found) != 1 {
 		t.Fatalf("%d pieces of evidence", len(found))
 	}

@@ -14,7 +14,12 @@ type Lead struct{ View uint64 }
 
 // Decided says that a choice was signed off. From then on the server opens its
 // shares for whoever shows a sign-off of it. It is said again after a restart.
-type Decided struct{ Choice, SignOff []byte }
+type Decided struct {
+	Choice, SignOff []byte
+	// Checked is what [CheckChoice] for this server, or [CheckWhole], gave for the
+	// choice, which then is not checked once more. It is nil if that is not at hand.
+	Checked *Choice
+}
 
 // Collect says that this server gathers shares of the decided choice, until it
 // delivers a [Result].

@@ -69,7 +69,7 @@ func TestPassedSharesAreChecked(t *testing.T) {
 		now = now.Add(cfg.Delta)
 		return m.Step(now, ev)
 	}
-	step(Decided{tr.Choice.Raw, tr.SignOff})
+	step(Decided{tr.Choice.Raw, tr.SignOff, nil})
 	step(Collect{})
 	good := tr.Openings[0] // of the servers at the places 4, 5 and 6
 	place := func(o Opening) uint16 { return uint16(m.run.layout(0).groups[0][o.Index]) }

@@ -20,7 +20,7 @@ func (s *Machine) onFull(from sm.NodeID, p *peer, m *Full) {
 	if err != nil || c.View != s.pending.view || c.Hash() != s.pending.hash {
 		return
 	}
-	if err := s.adopt(m.Raw, s.pending.signOff); err != nil {
+	if err := s.adopt(&Decided{Choice: m.Raw, SignOff: s.pending.signOff}); err != nil {
 		return
 	}
 	s.open(from, p, s.decided.hash)

@@ -101,13 +101,13 @@ func TestRestoredFromRecordsOnly(t *testing.T) {
 	}
 	// The decision is not recorded: it is told again, or shown.
 	tr := transcriptOf(cfg, keys, 3)
-	step(m, Decided{tr.Choice.Raw, tr.SignOff})
+	step(m, Decided{tr.Choice.Raw, tr.SignOff, nil})
 	show := sm.Receive{From: keys[0].Self, Msg: &Show{7, 3, tr.Choice.Hash(), tr.SignOff}}
 	if sent := step(m, show); len(sent) != 1 {
 		t.Fatalf("%d messages for a collector", len(sent))
 	}
 	m = must(NewServer(cfg, keys[2], slices.Values(records)))
-	step(m, Decided{tr.Choice.Raw, tr.SignOff})
+	step(m, Decided{tr.Choice.Raw, tr.SignOff, nil})
 	sent := step(m, show)
 	if o, ok := sent[0].(*Open); !ok || len(o.Shares) != pvss.DecryptionSize(3) {
 		t.Error("it does not open its shares after a restart")

@@ -124,7 +124,7 @@ func TestAHiddenSignOffMovesNothing(t *testing.T) {
 	// Another choice is refused by whoever has one, even with votes that verify.
 	other := w.proposals[1]
 	votes := signOff(w.cfg, w.keys, 1, other.Hash, indices(13))
-	w.net.Do(idOf(0), Decided{other.Choice, votes})
+	w.net.Do(idOf(0), Decided{other.Choice, votes, nil})
 	if len(w.refused) != 1 {
 		t.Error("a second decision is not refused")
 	}

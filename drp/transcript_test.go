@@ -292,7 +292,7 @@ func FuzzMessage(f *testing.F) {
 		s.Step(now0, Lead{2})
 		s.Step(now0, sm.Receive{From: keys[1].Self, Msg: m})
 		s = must(NewServer(cfg, keys[0], nil))
-		s.Step(now0, Decided{tr.Choice.Raw, tr.SignOff})
+		s.Step(now0, Decided{tr.Choice.Raw, tr.SignOff, nil})
 		s.Step(now0, Collect{})
 		s.Step(now0, sm.Receive{From: keys[1].Self, Msg: m})
 	})

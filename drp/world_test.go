@@ -103,6 +103,7 @@ type world struct {
 	net  *sim.Network
 
 	voted   map[string]bool // by voter and view
+	checked map[int]*Choice // by every second voter, its last
 	mute    map[int]bool    // does not vote
 	decided *Decided        // what a quorum voted for
 	silent  bool            // the decision is told to nobody
@@ -120,7 +121,7 @@ type world struct {
 
 func newWorld(t testing.TB, n, groupSize int, seed uint64, faults sim.Faults) *world {
 	w := &world{
-		t: t, voted: map[string]bool{}, votes: map[chain.Hash][]int{}, mute: map[int]bool{}, lives: make([]uint64, n),
+		t: t, voted: map[string]bool{}, checked: map[int]*Choice{}, votes: map[chain.Hash][]int{}, mute: map[int]bool{}, lives: make([]uint64, n),
 		progress: map[chain.ValidatorID]Progress{}, results: map[chain.ValidatorID]Result{},
 	}
 	w.cfg, w.keys = newConfig(n, groupSize, seed)
@@ -212,6 +213,9 @@ func (w *world) castVote(i int, p Propose) bool {
 		return false
 	}
 	w.voted[ballot] = true
+	if i%2 == 1 {
+		w.checked[i] = c
+	}
 	return true
 }
 
@@ -219,7 +223,7 @@ func (w *world) decide(p Propose, who []int) {
 	if len(who) < cosi.Quorum(len(w.keys)) {
 		return
 	}
-	w.decided = &Decided{p.Choice, signOff(w.cfg, w.keys, p.View, p.Hash, who)}
+	w.decided = &Decided{p.Choice, signOff(w.cfg, w.keys, p.View, p.Hash, who), nil}
 	if !w.silent {
 		w.tell()
 	}
@@ -229,7 +233,9 @@ func (w *world) decide(p Propose, who []int) {
 func (w *world) tell() {
 	for i := range w.keys {
 		if !w.mute[i] {
-			w.net.Do(idOf(i), *w.decided)
+			d := *w.decided
+			d.Checked = w.checked[i]
+			w.net.Do(idOf(i), d)
 		}
 	}
 }
@@ -298,7 +304,7 @@ func transcriptOf(cfg *Config, keys []Keys, view uint64) *Transcript {
 // openAll has the last t of a group open what counts.
 func openAll(l *layout, keys []Keys, c *Choice, g, t int) (list []Opening) {
 	o := must(l.judge(l.group(c, g)))
-	of := o.valid()
+	of, _ := o.valid(l.run, g)
 	if len(of) == 0 {
 		return nil
 	}

@@ -33,7 +33,7 @@ func TestAWrongDealingCountsAsZero(t *testing.T) {
 	}
 	c := newChoice(0, list)
 	votes := signOff(w.cfg, w.keys, 0, c.Hash(), indices(24))
-	w.decided = &Decided{c.Raw, votes}
+	w.decided = &Decided{c.Raw, votes, nil}
 	w.tell()
 	collector := l.groups[1][0]
 	w.collect(collector)

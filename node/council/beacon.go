@@ -232,7 +232,7 @@ func (c *Core) reap(seed *identity.Seeded) {
 	b := c.beacon
 	if !b.seeded {
 		b.seeded, b.seedView, b.progress = true, b.round.View, nil
-		c.stepServer(drp.Decided{Choice: seed.Raw, SignOff: c.sign})
+		c.stepServer(drp.Decided{Choice: seed.Raw, SignOff: c.sign, Checked: seed.Checked})
 		c.stepLottery(eds.Progress{})
 	}
 	if b.leads(c.cfg.Self) {

@@ -89,7 +89,8 @@ func (c *Checker) checkOp(op Op) error {
 		// A wrong dealing would count as zero; but if it were for the members of its
 		// group alone to refuse it, those who ack the body and those who never do
 		// could stop the chain.
-		_, err := drp.CheckWhole(c.book.Beacon(), op.Choice)
+		var err error
+		op.checked, err = drp.CheckWhole(c.book.Beacon(), op.Choice)
 		return err
 	case *Output:
 		return c.checkOutput(op)

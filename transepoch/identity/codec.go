@@ -89,7 +89,7 @@ func readOp(r *chain.Reader) Op {
 		b.Cert = r.Certificate()
 		return b
 	case KindSeed:
-		return &Seed{r.U64(), r.Blob(chain.MaxBodyBytes)}
+		return &Seed{Epoch: r.U64(), Choice: r.Blob(chain.MaxBodyBytes)}
 	case KindOutput:
 		return &Output{r.U64(), r.Hash(), r.Blob(chain.MaxBodyBytes)}
 	case KindSilent:

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -16,19 +17,23 @@ func TestOneSeed(t *testing.T) {
 	output := &Output{Epoch: 2, Random: chain.Hash{1}}
 	r.refused(chain.ErrNotReady, output)
 	first := r.choose()
-	r.refused(ErrOp, &Seed{1, first.Choice})
-	r.refused(ErrOp, &Seed{3, first.Choice})
+	r.refused(ErrOp, &Seed{Epoch: 1, Choice: first.Choice})
+	r.refused(ErrOp, &Seed{Epoch: 3, Choice: first.Choice})
 	spoilt := slices.Clone(first.Choice)
 	spoilt[len(spoilt)-1] ^= 1
-	r.refused(nil, &Seed{2, spoilt})
+	r.refused(nil, &Seed{Epoch: 2, Choice: spoilt})
 	second := r.choose() // other dealings: the run began anew
 	rep := r.block(r.body(3, first), r.body(4, second))
 	if rep.Ops[0].Reason != Done || rep.Ops[1].Reason != ReasonSeeded {
 		t.Fatal(rep.Ops)
 	}
 	r.want(ReasonSeeded, second)
-	if s, _ := r.state.Seeded(); s.SeedRef.Choice != must(drp.DecodeChoice(first.Choice)).Hash() || s.Block != r.parentOf(rep) {
+	s, _ := r.state.Seeded()
+	if s.SeedRef.Choice != must(drp.DecodeChoice(first.Choice)).Hash() || s.Block != r.parentOf(rep) {
 		t.Error("the state has another seed")
+	}
+	if s.Checked == nil || !bytes.Equal(s.Checked.Raw, s.Raw) {
+		t.Error("the choice was checked, and the state does not know")
 	}
 	signOff, _ := rep.SignOff(r.last)
 	if signOff != nil {

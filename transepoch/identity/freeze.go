@@ -10,10 +10,11 @@ import (
 
 // seed is a seed that was executed. It does not change once its block is final.
 type seed struct {
-	ref    SeedRef // Block is zero until the block is final
-	raw    []byte  // the choice
-	frozen *frozen
-	groups [][]chain.ValidatorID // of the beacon, in the view
+	ref     SeedRef     // Block is zero until the block is final
+	raw     []byte      // the choice
+	checked *drp.Choice // the same, if it was checked here
+	frozen  *frozen
+	groups  [][]chain.ValidatorID // of the beacon, in the view
 }
 
 // frozen is what a seed has fixed of the next epoch. It does not change.
@@ -196,7 +197,7 @@ func (x *execution) applySeed(op *Seed) Reason {
 		return ReasonWrong // no quorum acks such a body
 	}
 	hash := c.Hash()
-	d := &seed{ref: SeedRef{Height: x.height, View: c.View, Choice: hash}, raw: slices.Clone(op.Choice), frozen: x.freeze()}
+	d := &seed{ref: SeedRef{Height: x.height, View: c.View, Choice: hash}, raw: slices.Clone(op.Choice), checked: op.checked, frozen: x.freeze()}
 	d.groups = drp.Groups(x.cur.beacon(x.book.params, &x.book.genesis.Policy), c.View)
 	x.l.seed = d
 	x.report.seed = SeedID(x.cur.rec.Chain, op.Epoch, c.View, x.cur.hash, d.frozen.hash, hash)

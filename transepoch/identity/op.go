@@ -4,6 +4,7 @@ import (
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/sig"
+	"ios/drp"
 )
 
 // Op is one entry of an identity body: a [Join], [Rotate], [Leave], [Resume],
@@ -121,6 +122,8 @@ type Carried struct {
 type Seed struct {
 	Epoch  uint64
 	Choice []byte // of package drp
+
+	checked *drp.Choice // what a Checker made of it, if one did
 }
 
 // Output ends the current epoch: it opens the choice that the seed fixed. The

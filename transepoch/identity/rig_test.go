@@ -369,7 +369,7 @@ func (r *rig) choose() *Seed {
 	}
 	for _, v := range r.pump(0, drp.Lead{}) {
 		if p, ok := v.(drp.Propose); ok {
-			return &Seed{cfg.Epoch, p.Choice}
+			return &Seed{Epoch: cfg.Epoch, Choice: p.Choice}
 		}
 	}
 	r.Fatal("the beacon chose nothing")

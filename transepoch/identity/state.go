@@ -3,6 +3,7 @@ package identity
 import (
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/drp"
 )
 
 // State is the application of the identity chain: what its final blocks have come
@@ -103,14 +104,15 @@ func (s *State) Seeded() (Seeded, bool) {
 	if d == nil {
 		return Seeded{}, false
 	}
-	return Seeded{SeedRef: d.ref, Raw: d.raw, Frozen: d.frozen.hash}, true
+	return Seeded{SeedRef: d.ref, Raw: d.raw, Checked: d.checked, Frozen: d.frozen.hash}, true
 }
 
 // Seeded is a final seed.
 type Seeded struct {
 	SeedRef
-	Raw    []byte     // the choice of package drp; it must not be changed
-	Frozen chain.Hash // the next frozen set's
+	Raw     []byte      // the choice of package drp; it must not be changed
+	Checked *drp.Choice // the same as a [Checker] here has seen it; nil if none has
+	Frozen  chain.Hash  // the next frozen set's
 }
 
 // Checker checks bodies as of the last final block. It can be used by another

@@ -289,7 +289,7 @@ func TestRegistryAgainstItsTwin(t *testing.T) {
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			switch rapid.IntRange(0, 8).Draw(t, "step") {
 			case 0:
-				_, why := run(0, &Seed{w.epoch + 1, make([]byte, 8+4)})
+				_, why := run(0, &Seed{Epoch: w.epoch + 1, Choice: make([]byte, 8+4)})
 				if (why == Done) != (w.seeded == nil) {
 					t.Fatalf("a seed: %q", why)
 				}
