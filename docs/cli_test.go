@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -19,6 +20,21 @@ var (
 	helpSub  = regexp.MustCompile(`^  ([a-z]+) +\S`)
 	helpFlag = regexp.MustCompile(`^ +(?:-[a-z], |    )--([a-z-]+)( [a-zA-Z]+)? {2,}`)
 )
+
+var tree struct {
+	sync.Once
+	root *command
+}
+
+// theCommands are those of the program. Asking for them takes a process each.
+func theCommands(t *testing.T) *command {
+	t.Helper()
+	tree.Do(func() { tree.root = commands(t, binary(t)) })
+	if tree.root == nil {
+		t.Fatal("the program does not tell its commands")
+	}
+	return tree.root
+}
 
 // commands asks the program for its whole tree.
 func commands(t *testing.T, ios string, path ...string) *command {
@@ -110,7 +126,7 @@ func invocations(code string) (list [][]string) {
 // TestCommandsExist holds every command line and flag that is shown to what the
 // program's help says, whether the test runs it or not.
 func TestCommandsExist(t *testing.T) {
-	ios := commands(t, binary(t))
+	ios := theCommands(t)
 	if len(ios.all()) < 15 {
 		t.Fatalf("the help shows %d commands only", len(ios.all()))
 	}
@@ -143,7 +159,7 @@ func TestCommandsExist(t *testing.T) {
 }
 
 func TestFaultsOfCommandLines(t *testing.T) {
-	ios := commands(t, binary(t))
+	ios := theCommands(t)
 	for line, wrong := range map[string]bool{
 		"ios devnet up --dir d --detach":                   false,
 		"ios devnet up --dir d --detached":                 true,
