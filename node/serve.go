@@ -71,7 +71,7 @@ func (n *Node) Ready() (reasons []string) {
 		reasons = append(reasons, reason)
 	}
 	if reasons == nil {
-		reasons = []string{"it takes part in no shard"}
+		reasons = []string{api.NoShard}
 	}
 	return reasons
 }

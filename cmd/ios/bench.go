@@ -105,12 +105,12 @@ func (b *bench) up(ctx context.Context, name string, shards, validators int) (*r
 	}
 	start := time.Now()
 	if _, err := dir.Up(ctx, program, func(word string) { say(b.cmd, "%s", word) }); err != nil {
-		devnet.Stop(dir.Homes)
+		dir.Stop()
 		return nil, err
 	}
 	r := &rig{network: &network{Network: dir, params: dir.Genesis.Params()}, startup: time.Since(start)}
 	if r.api, err = api.NewNetwork(dir.Genesis, dir.Members(), nil); err != nil {
-		devnet.Stop(dir.Homes)
+		dir.Stop()
 		return nil, err
 	}
 	keys, err := dir.Faucet()
@@ -126,7 +126,7 @@ func (b *bench) up(ctx context.Context, name string, shards, validators int) (*r
 
 func (r *rig) down() {
 	r.api.Close()
-	devnet.Stop(r.Homes)
+	r.Stop()
 }
 
 // load runs one load and keeps its report.

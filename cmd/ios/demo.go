@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -66,7 +65,7 @@ func (d *demo) end() {
 		return
 	}
 	d.title("Everything is ended")
-	pids, err := devnet.Stop(append(slices.Clone(d.net.Homes), d.net.Added()...))
+	pids, err := d.net.Stop()
 	if err != nil {
 		d.say("%v", err)
 		return
@@ -100,9 +99,8 @@ func (d *demo) run(ctx context.Context) error {
 func (d *demo) down() error {
 	d.remote.Close()
 	d.remote = nil
-	homes := append(slices.Clone(d.net.Homes), d.net.Added()...)
+	_, err := d.net.Stop()
 	d.net = nil
-	_, err := devnet.Stop(homes)
 	return err
 }
 

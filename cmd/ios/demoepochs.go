@@ -91,7 +91,7 @@ func (d *demo) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.net.StartAdded(program); err != nil {
+	if err := d.net.Start(program, home); err != nil {
 		return err
 	}
 	for _, args := range [][]string{{"node", "join", "--dir", string(home)}, {"node", "leave", "--dir", string(d.net.Homes[3])}} {

@@ -35,7 +35,8 @@ func newDevnetUp() *cobra.Command {
 		Short: "Make the network if need be, and start its validators",
 		Long: `Make the network if the folder has none, and start its validators, one process
 each. On a folder that has one, those that are dead are started and the rest is
-left alone.
+left alone; so are validators that joined later and have run, if their homes are in
+the folder.
 
 With --detach it returns once every shard is ready, and the validators go on;
 "ios devnet down" ends them. Without, it shows how they are and ends them all
@@ -98,20 +99,23 @@ func up(cmd *cobra.Command, n *devnet.Network, detach bool) error {
 	members, err := n.Up(cmd.Context(), program, func(word string) { say(cmd, "%s", word) })
 	if err != nil {
 		if !detach {
-			devnet.Stop(n.Homes)
+			n.Stop()
 		}
 		return err
 	}
 	result := upResult{n.Dir, n.Genesis.ID(), n.Genesis.Shards, members, time.Since(start).Seconds()}
 	err = show(cmd, result, func(w io.Writer) {
-		started := 0
+		started, ready := 0, 0
 		for _, m := range members {
 			if m.Started {
 				started++
 			}
+			if m.Ready {
+				ready++
+			}
 		}
-		fmt.Fprintf(w, "network %s in %s: %d shards, %d validators, all ready after %.1f s (%d started now)\n",
-			result.ChainID.Short(), n.Dir, result.Shards, len(members), result.Seconds, started)
+		fmt.Fprintf(w, "network %s in %s: %d shards, %d validators, %d ready after %.1f s (%d started now)\n",
+			result.ChainID.Short(), n.Dir, result.Shards, len(members), ready, result.Seconds, started)
 		if detach {
 			fmt.Fprintf(w, "  how it is:  ios status --net %s\n  end it:     ios devnet down --dir %s\n", n.Dir, n.Dir)
 		}
@@ -129,7 +133,7 @@ func watch(cmd *cobra.Command, n *devnet.Network) error {
 	for {
 		select {
 		case <-cmd.Context().Done():
-			pids, err := devnet.Stop(n.Homes)
+			pids, err := n.Stop()
 			if err == nil {
 				say(cmd, "ended %d validators", len(pids))
 			}
@@ -159,14 +163,14 @@ func newDevnetStatus() *cobra.Command {
 func newDevnetDown() *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
-		Short: "End the network's validators; the folder stays",
+		Short: "End all validators whose homes are in the network's folder; the folder stays",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := devnet.Open(dirOf(cmd))
 			if err != nil {
 				return err
 			}
-			pids, err := devnet.Stop(n.Homes)
+			pids, err := n.Stop()
 			if err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ func stopNetworks(t *testing.T, dir string) {
 			t.Error(err)
 			continue
 		}
-		if _, err := devnet.Stop(n.Homes); err != nil {
+		if _, err := n.Stop(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -17,6 +17,9 @@ const (
 	PhaseStopped   = "stopped"
 )
 
+// NoShard is the reason why a validator without a seat is not ready.
+const NoShard = "it takes part in no shard"
+
 // Status tells who a validator is and how it is in a shard.
 type Status struct {
 	ChainID   chain.Hash        `json:"chain_id"`

@@ -3,7 +3,6 @@ package devnet
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -48,21 +47,17 @@ func (n *Network) ask(ctx context.Context) (*Status, error) {
 	return n.arrange(all), nil
 }
 
-// targets are the validators of the current epoch, and those of the genesis that
-// run all the same.
+// targets are the validators of the current epoch, and those of the folder that run
+// all the same: they have left, or wait until they are members.
 func (n *Network) targets() (list []*target) {
 	now := n.book.Current()
-	seen := make(map[chain.ValidatorID]bool)
-	add := func(id chain.ValidatorID, v *chain.Validator, always bool) {
-		home := config.Home(filepath.Join(n.Dir, v.Name))
-		if int(id) < len(n.Homes) {
-			home = n.Homes[id]
-		}
+	seen := make(map[config.Home]bool)
+	add := func(id chain.ValidatorID, v *chain.Validator, home config.Home, always bool) {
 		pid := PID(home)
-		if seen[id] || !always && pid == 0 {
+		if seen[home] || !always && pid == 0 {
 			return
 		}
-		seen[id] = true
+		seen[home] = true
 		t := &target{Validator: Validator{ID: id, Name: v.Name, PID: pid, State: StateSilent}, url: v.API}
 		switch cfg, err := home.Load(); {
 		case err == nil:
@@ -80,15 +75,22 @@ func (n *Network) targets() (list []*target) {
 		list = append(list, t)
 	}
 	for i := range now.Members {
-		add(now.Members[i].ID, &now.Members[i].Validator, true)
+		m := &now.Members[i]
+		add(m.ID, &m.Validator, n.home(m.ID, m.Name), true)
 	}
 	for i := range now.Outgoing {
-		add(now.Outgoing[i].ID, &now.Outgoing[i].Validator, true)
+		m := &now.Outgoing[i]
+		add(m.ID, &m.Validator, n.home(m.ID, m.Name), true)
 	}
-	for i := range n.Genesis.Validators {
-		add(chain.ValidatorID(i), &n.Genesis.Validators[i], false)
+	for i, home := range n.Homes {
+		add(chain.ValidatorID(i), &n.Genesis.Validators[i], home, false)
 	}
-	slices.SortFunc(list, func(a, b *target) int { return int(a.ID) - int(b.ID) })
+	for _, home := range n.Joined() {
+		if cfg, err := home.Load(); err == nil {
+			add(chain.MaxPlaces, &chain.Validator{Name: cfg.Name}, home, false)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *target) int { return int(a.ID) - int(b.ID) })
 	return list
 }
 
@@ -106,12 +108,18 @@ func (n *Network) askValidator(ctx context.Context, t *target) {
 	switch {
 	case err != nil && t.State == StateDead:
 		return
+	case err != nil && t.ID == chain.MaxPlaces:
+		t.State, t.Reason = StateWaiting, "it serves clients when it is a member; register it with: ios node join"
+		return
 	case err != nil:
 		t.Reason = fmt.Sprintf("its API does not answer (%v); look into its log", err)
 		return
 	case answer.ChainID != n.Genesis.ID():
 		t.Reason = fmt.Sprintf("at %s answers a validator of chain %s", t.url, answer.ChainID.Short())
 		return
+	}
+	if t.ID == chain.MaxPlaces {
+		t.ID = answer.Validator
 	}
 	t.State, t.Height, t.Reason, t.answer = answer.Phase, answer.Height, reason(answer), answer
 	t.shards = map[chain.ShardID]*api.Status{answer.Shard: answer}
@@ -178,6 +186,14 @@ func (n *Network) arrange(all []*target) *Status {
 			if t.shards[sh.Shard] != nil && !slices.Contains(members.Members, t.ID) {
 				sh.list(t, false)
 			}
+		}
+	}
+	for _, t := range all {
+		listed := func(sh Shard) bool {
+			return slices.ContainsFunc(sh.Validators, func(v Validator) bool { return v.Name == t.Name })
+		}
+		if !slices.ContainsFunc(s.Shards, listed) {
+			s.Outside = append(s.Outside, t.Validator)
 		}
 	}
 	if n.Genesis.Policy.EpochLength > 0 {

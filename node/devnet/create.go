@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,9 +56,7 @@ const MaxValidators = 256
 type Network struct {
 	Dir     string // absolute
 	Genesis *chain.Genesis
-	Homes   []config.Home // by validator of the genesis
-
-	added []config.Home // of those who join
+	Homes   []config.Home // by validator of the genesis; see also Joined
 
 	asking sync.Mutex
 	book   *epochs.Book // as far as Status has seen
@@ -212,22 +211,31 @@ func (n *Network) Add(name, logLevel string) (config.Home, error) {
 	if _, err := config.Init(home, &config.Node{Name: name, Listen: ports[0], API: ports[1], Genesis: "../genesis.toml", LogLevel: logLevel}, "", ""); err != nil {
 		return "", err
 	}
-	n.added = append(n.added, home)
 	return home, nil
 }
 
-// StartAdded starts the validators that Add made.
-func (n *Network) StartAdded(program string) error {
-	for _, home := range n.added {
-		if PID(home) != 0 {
-			continue
-		}
-		if _, err := start(program, home); err != nil {
-			return err
+// Joined are the homes in the folder of validators that the genesis does not have, as
+// they are now.
+func (n *Network) Joined() (homes []config.Home) {
+	entries, _ := os.ReadDir(n.Dir) // in a folder that is gone nobody lives
+	for _, e := range entries {
+		home := config.Home(filepath.Join(n.Dir, e.Name()))
+		if _, err := os.Stat(home.ConfigFile()); err == nil && !slices.Contains(n.Homes, home) {
+			homes = append(homes, home)
 		}
 	}
-	return nil
+	return homes
 }
 
-// Added are the homes that Add made.
-func (n *Network) Added() []config.Home { return n.added }
+// home is where a validator lives, if that is in the folder.
+func (n *Network) home(id chain.ValidatorID, name string) config.Home {
+	if int(id) < len(n.Homes) {
+		return n.Homes[id]
+	}
+	for _, home := range n.Joined() {
+		if cfg, err := home.Load(); err == nil && cfg.Name == name {
+			return home
+		}
+	}
+	return config.Home(filepath.Join(n.Dir, name))
+}

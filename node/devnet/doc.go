@@ -7,6 +7,8 @@
 //	faucet.key     the seed that owns all allocations, mode 0600
 //	v0, v1, …      the validators' homes (package config)
 //
+// Whoever joins later belongs to it if its home is there, too: a folder with a node.toml.
+//
 // [Network.Status] asks all validators of any network how they are, wherever they run:
 // those of the current epoch, which it follows by the epochs' records.
 //

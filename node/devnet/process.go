@@ -1,7 +1,6 @@
 package devnet
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,19 +36,47 @@ func PID(home config.Home) int {
 	return pid
 }
 
-// runs reports whether the process is one that start made for the home. A
-// process that has ended and is not yet reaped has no command line.
+// runs reports whether the process is "ios node start" for the home, whoever started
+// it. A process that has ended and is not yet reaped has no command line.
 func runs(pid int, home config.Home) bool {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	text, err := os.ReadFile(filepath.Join(proc, "cmdline"))
 	if err != nil {
 		return false
 	}
-	var args []string
-	for arg := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
-		args = append(args, string(arg))
+	args := strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+	if i := slices.Index(args, "node"); i < 0 || i+1 == len(args) || args[i+1] != "start" {
+		return false
 	}
-	i := slices.Index(args, "--dir")
-	return len(args) > 2 && args[1] == "node" && args[2] == "start" && i > 0 && i+1 < len(args) && args[i+1] == string(home)
+	dir := homeFlag(args)
+	if !filepath.IsAbs(dir) {
+		cwd, err := os.Readlink(filepath.Join(proc, "cwd"))
+		if err != nil || dir == "" {
+			return false
+		}
+		dir = filepath.Join(cwd, dir)
+	}
+	a, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(string(home))
+	return err == nil && os.SameFile(a, b)
+}
+
+// homeFlag is the home that a command line names.
+func homeFlag(args []string) (dir string) {
+	for i, arg := range args {
+		name, value, inline := strings.Cut(arg, "=")
+		switch {
+		case name != "--dir" && name != "--home":
+		case inline:
+			dir = value
+		case i+1 < len(args):
+			dir = args[i+1]
+		}
+	}
+	return dir
 }
 
 // process is a validator's process that this one started.
@@ -82,9 +110,11 @@ func start(program string, home config.Home) (*process, error) {
 // stopPatience is how long a validator may take to end by itself.
 const stopPatience = 15 * time.Second
 
-// Stop ends the validators that run in the homes, first politely, and returns
-// the pids that it ended.
-func Stop(homes []config.Home) (pids []int, err error) { return stop(homes, stopPatience) }
+// Stop ends all validators whose homes are in the folder, whoever started them, first
+// politely, and returns the pids that it ended.
+func (n *Network) Stop() (pids []int, err error) {
+	return stop(append(slices.Clone(n.Homes), n.Joined()...), stopPatience)
+}
 
 func stop(homes []config.Home, patience time.Duration) (pids []int, err error) {
 	left := make(map[int]config.Home)

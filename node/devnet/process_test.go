@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,8 @@ func TestMain(m *testing.M) {
 
 // standIn is a process that looks like a validator from outside: it holds the
 // data directory and answers on the API. It ends at once where a file "broken"
-// lies in its home, and ignores polite signals where "stubborn" does.
+// lies in its home, ignores polite signals where "stubborn" does, and takes part in no
+// shard where "seatless" does.
 func standIn(home config.Home) error {
 	if _, err := os.Stat(filepath.Join(string(home), "broken")); err == nil {
 		return errors.New("it is broken")
@@ -55,7 +57,7 @@ func standIn(home config.Home) error {
 	defer lock.Release()
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	server, err := api.NewServer(api.Config{Listen: cfg.API, Backend: &fakeBackend{genesis: genesis, name: cfg.Name}})
+	server, err := api.NewServer(api.Config{Listen: cfg.API, Backend: &fakeBackend{genesis: genesis, name: cfg.Name, home: home}})
 	if err != nil {
 		return err
 	}
@@ -74,9 +76,19 @@ type fakeBackend struct {
 	api.Backend
 	genesis *chain.Genesis
 	name    string
+	home    config.Home
 }
 
-func (f *fakeBackend) Ready() []string { return nil }
+func (f *fakeBackend) Ready() []string {
+	if _, err := os.Stat(filepath.Join(string(f.home), "seatless")); err == nil {
+		return []string{api.NoShard}
+	}
+	return nil
+}
+
+func (f *fakeBackend) Status(context.Context) (*api.Status, error) {
+	return &api.Status{ChainID: f.genesis.ID(), Shard: chain.IdentityShard, Validator: 9, Epoch: 1, Phase: api.PhaseFollowing, PID: os.Getpid()}, nil
+}
 
 func (f *fakeBackend) Shard(*chain.ShardID) (api.Shard, error) {
 	for s, members := range eds.Assign(f.genesis.Seed, len(f.genesis.Validators), f.genesis.Shards) {
@@ -110,7 +122,7 @@ func create(t *testing.T, shards, validators int) *Network {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := Stop(n.Homes); err != nil {
+		if _, err := n.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -169,12 +181,65 @@ func TestANetworkComesUpLosesAMemberAndGoesDown(t *testing.T) {
 			t.Errorf("the second start did %+v, the first %+v", m, first[i])
 		}
 	}
-	pids, err := Stop(n.Homes)
+	pids, err := n.Stop()
 	if err != nil || len(pids) != 4 {
 		t.Fatalf("ended %v, %v", pids, err)
 	}
-	if pids, err = Stop(n.Homes); err != nil || len(pids) != 0 {
+	if pids, err = n.Stop(); err != nil || len(pids) != 0 {
 		t.Fatalf("ended %v again, %v", pids, err)
+	}
+}
+
+// Who joined later and who left belong to the network as long as they live in its
+// folder, whoever started them.
+func TestThoseThatJoinedOrLeftBelongToTheNetwork(t *testing.T) {
+	n := create(t, 1, 2)
+	home, err := n.Add("late", "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(string(n.Homes[1]), "seatless"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if members := upAll(t, n); len(members) != 2 || !members[0].Ready || members[1].Ready {
+		t.Fatalf("%+v: v1 has left, and the other one has not begun", members)
+	}
+	late := exec.Command(os.Args[0], "node", "start", "--dir", "late") // relative
+	late.Dir = n.Dir
+	if err := late.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- late.Wait() }()
+	if !waitFor(5*time.Second, func() bool { return PID(home) == late.Process.Pid }) {
+		t.Fatal("its process is not found")
+	}
+	outside := func() (v Validator) {
+		s, err := n.Status(t.Context())
+		if err != nil || len(s.Outside) > 1 {
+			t.Fatal(err, s.Outside)
+		}
+		if len(s.Outside) == 1 {
+			v = s.Outside[0]
+		}
+		return v
+	}
+	if !waitFor(5*time.Second, func() bool { return outside().State == api.PhaseFollowing }) {
+		t.Fatalf("%+v", outside())
+	}
+	if v := outside(); v.Name != "late" || v.PID != late.Process.Pid || v.ID != 9 {
+		t.Errorf("%+v", v)
+	}
+	if pids, err := n.Stop(); err != nil || len(pids) != 3 {
+		t.Fatalf("ended %v, %v", pids, err)
+	}
+	<-ended
+	if v := outside(); v.Name != "" {
+		t.Errorf("%+v does not run", v)
+	}
+	members := upAll(t, n)
+	if len(members) != 3 || members[2].Name != "late" || !members[2].Started || members[2].Ready {
+		t.Errorf("%+v", members)
 	}
 }
 
@@ -217,7 +282,7 @@ func TestANumberAloneIsNeverSignalled(t *testing.T) {
 	if pid := PID(n.Homes[0]); pid != 0 {
 		t.Fatalf("this test is taken for a validator, pid %d", pid)
 	}
-	if pids, err := Stop(n.Homes); err != nil || len(pids) != 0 {
+	if pids, err := n.Stop(); err != nil || len(pids) != 0 {
 		t.Fatalf("ended %v, %v", pids, err)
 	}
 }

@@ -14,10 +14,11 @@ import (
 
 // Status is how a network is.
 type Status struct {
-	ChainID chain.Hash `json:"chain_id"`
-	Epoch   *Epoch     `json:"epoch,omitempty"` // nil if there is one that never ends
-	Shards  []Shard    `json:"shards"`
-	Supply  Supply     `json:"supply"`
+	ChainID chain.Hash  `json:"chain_id"`
+	Epoch   *Epoch      `json:"epoch,omitempty"` // nil if there is one that never ends
+	Shards  []Shard     `json:"shards"`
+	Outside []Validator `json:"outside,omitempty"` // that take part in no shard
+	Supply  Supply      `json:"supply"`
 
 	open     uint64 // transactions without a final outcome, over all shards
 	registry *api.Funds
@@ -42,10 +43,10 @@ type Shard struct {
 
 // Validator is how a validator is in a shard.
 type Validator struct {
-	ID     chain.ValidatorID `json:"id"`
+	ID     chain.ValidatorID `json:"id"` // chain.MaxPlaces if it is not known to be registered
 	Name   string            `json:"name"`
 	PID    int               `json:"pid"`    // 0 if no process runs
-	State  string            `json:"state"`  // a phase of package api, StateDead or StateSilent
+	State  string            `json:"state"`  // a phase of package api, or one of those below
 	Height uint64            `json:"height"` // 0 if it does not answer
 	Reason string            `json:"reason"` // why it is not ready, and what it does about that
 	Seat   bool              `json:"seat"`   // it is a member
@@ -56,8 +57,9 @@ type Validator struct {
 
 // States of a validator that does not answer.
 const (
-	StateDead   = "dead"   // no process runs
-	StateSilent = "silent" // a process runs and does not answer
+	StateDead    = "dead"    // no process runs
+	StateSilent  = "silent"  // a process runs and does not answer
+	StateWaiting = "waiting" // a process runs that waits until it is a member
 )
 
 // Supply is the value over all shards and the registry: the sum of their values,
@@ -211,13 +213,22 @@ func (s *Status) Write(w io.Writer) {
 		fmt.Fprintf(w, "\nshard %d   epoch %d   height %d   quorum %d of %d%s\n", sh.Shard, sh.Epoch, sh.Height, sh.Quorum, sh.Members, sh.progress())
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, v := range sh.Validators {
-			pid := "no process here"
-			if v.PID != 0 {
-				pid = fmt.Sprint("pid ", v.PID)
-			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\theight %d\t%s\n", v.Name, pid, v.State, v.Height, v.Reason)
+			fmt.Fprintf(t, "  %s\t%s\t%s\theight %d\t%s\n", v.Name, v.process(), v.State, v.Height, v.Reason)
 		}
 		t.Flush()
 	}
+	for i, v := range s.Outside {
+		if i == 0 {
+			fmt.Fprintln(w, "\nin no shard")
+		}
+		fmt.Fprintf(w, "  %s  %s  %s  %s\n", v.Name, v.process(), v.State, v.Reason)
+	}
 	fmt.Fprintf(w, "\nsupply %s: genesis %d, accounted over all shards %d, open %d\n", s.Supply.word(), s.Supply.Genesis, s.Supply.Accounted, s.open)
+}
+
+func (v *Validator) process() string {
+	if v.PID == 0 {
+		return "no process here"
+	}
+	return fmt.Sprint("pid ", v.PID)
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"ios/node/api"
 	"ios/node/config"
 )
 
@@ -21,6 +22,11 @@ type Member struct {
 	PID     int    `json:"pid"`
 	API     string `json:"api"`
 	Started bool   `json:"started"` // by this call
+	Ready   bool   `json:"ready"`   // it was waited for, and takes part in a shard
+
+	home    config.Home
+	process *process // if it was started
+	await   bool
 }
 
 // readyPatience is how long Up waits for validators that start. Replaying a
@@ -28,45 +34,66 @@ type Member struct {
 const readyPatience = 5 * time.Minute
 
 // Up starts the validators that do not run, with the program at the path, and
-// returns once all are ready. Progress gets a sentence now and then. When one
-// ends instead, the error has the end of its log, and what this call started is
-// ended again.
+// returns once all of the genesis are ready that take part in a shard. Those that
+// joined later are started if they have run before, and not waited for: they may have
+// no seat. Progress gets a sentence now and then. When one ends instead, the error has
+// the end of its log, and what this call started is ended again.
 func (n *Network) Up(ctx context.Context, program string, progress func(string)) (members []Member, err error) {
-	members = make([]Member, len(n.Homes))
-	started := make([]*process, len(n.Homes))
 	defer func() {
 		if err != nil {
-			endAll(started)
+			endAll(members)
 		}
 	}()
-	for i, home := range n.Homes {
-		cfg, err := home.Load()
-		if err != nil {
-			return nil, err
+	for _, home := range n.Homes {
+		members = append(members, Member{home: home, await: true})
+	}
+	for _, home := range n.Joined() {
+		if _, err := os.Stat(home.DataDir()); err == nil {
+			members = append(members, Member{home: home})
 		}
-		members[i] = Member{Name: cfg.Name, API: "http://" + cfg.API, PID: PID(home)}
-		if members[i].PID != 0 {
-			continue
+	}
+	for i := range members {
+		if err := members[i].up(program); err != nil {
+			return members, err
 		}
-		if started[i], err = start(program, home); err != nil {
-			return nil, err
-		}
-		members[i].PID, members[i].Started = started[i].Process.Pid, true
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	return members, n.await(ctx, members, started, progress)
+	return members, await(ctx, members, progress)
+}
+
+// up starts the validator, unless it runs.
+func (m *Member) up(program string) error {
+	cfg, err := m.home.Load()
+	if err != nil {
+		return err
+	}
+	m.Name, m.API = cfg.Name, "http://"+cfg.API
+	if m.PID = PID(m.home); m.PID != 0 {
+		return nil
+	}
+	if m.process, err = start(program, m.home); err != nil {
+		return err
+	}
+	m.PID, m.Started = m.process.Process.Pid, true
+	return nil
+}
+
+// Start starts one validator that lives in the folder, and does not wait for it.
+func (n *Network) Start(program string, home config.Home) error {
+	return (&Member{home: home}).up(program)
 }
 
 // endAll ends processes of this call. They may not hold their directories yet,
 // so that Stop would not find them.
-func endAll(started []*process) {
-	for _, p := range started {
-		if p != nil {
+func endAll(members []Member) {
+	for i := range members {
+		if p := members[i].process; p != nil {
 			p.Process.Signal(syscall.SIGTERM)
 		}
 	}
-	for _, p := range started {
+	for i := range members {
+		p := members[i].process
 		if p == nil {
 			continue
 		}
@@ -79,37 +106,40 @@ func endAll(started []*process) {
 	}
 }
 
-// await polls the validators until all are ready.
-func (n *Network) await(ctx context.Context, members []Member, started []*process, progress func(string)) error {
+// await polls the validators until nobody has to be awaited.
+func await(ctx context.Context, members []Member, progress func(string)) error {
 	client := &http.Client{Timeout: 2 * time.Second}
 	defer client.CloseIdleConnections()
-	ready, said := make([]bool, len(members)), ""
-	nextWord := time.Now().Add(time.Second)
+	said, nextWord := "", time.Now().Add(time.Second)
 	for {
 		waiting, why := 0, ""
 		for i := range members {
-			if p := started[i]; p != nil {
+			m := &members[i]
+			if p := m.process; p != nil {
 				select {
 				case <-p.ended:
-					return fmt.Errorf("validator %s ended while starting (%v); the end of its log:\n%s", members[i].Name, p.ProcessState, logTail(n.Homes[i]))
+					return fmt.Errorf("validator %s ended while starting (%v); the end of its log:\n%s", m.Name, p.ProcessState, logTail(m.home))
 				default:
 				}
 			}
-			if ready[i] {
+			if !m.await {
 				continue
 			}
-			reason := askReady(ctx, client, members[i].API)
-			if ready[i] = reason == ""; !ready[i] {
-				waiting++
-				if why == "" {
-					why = members[i].Name + ": " + reason
+			switch reason := askReady(ctx, client, m.API); reason {
+			case "":
+				m.await, m.Ready = false, true
+			case api.NoShard:
+				m.await = false
+			default:
+				if waiting++; why == "" {
+					why = m.Name + ": " + reason
 				}
 			}
 		}
 		if waiting == 0 {
 			return nil
 		}
-		if word := fmt.Sprintf("%d of %d validators ready; %s", len(members)-waiting, len(members), why); word != said && time.Now().After(nextWord) {
+		if word := fmt.Sprintf("%d of %d validators are not ready (%s)", waiting, len(members), why); word != said && time.Now().After(nextWord) {
 			progress(word)
 			said, nextWord = word, time.Now().Add(time.Second)
 		}
