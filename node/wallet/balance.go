@@ -36,6 +36,9 @@ type Balance struct {
 	// Outgoing is the amount of coins that unfinished transfers spend; they are
 	// part of the balance until their transfers are final.
 	Outgoing uint64 `json:"outgoing"`
+	// Locked is what unfinished transfers have locked. It is no part of the balance:
+	// what is not spent comes back with their end.
+	Locked uint64 `json:"locked"`
 }
 
 // holdings are the coins in one shard.
@@ -50,11 +53,15 @@ func (w *Wallet) Balance(ctx context.Context, r *Remote) (*Balance, error) {
 	if err := w.on(r); err != nil {
 		return nil, err
 	}
+	_, locked, err := w.settle(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	spoken, err := w.spoken()
 	if err != nil {
 		return nil, err
 	}
-	b := &Balance{Shards: []ShardBalance{}}
+	b := &Balance{Shards: []ShardBalance{}, Locked: locked}
 	complete := true
 	for _, h := range w.holdings(ctx, r, spoken) {
 		if known, over := bits.Add64(b.Known, h.known(), 0); over == 0 {

@@ -88,6 +88,9 @@ func encrypt(c *content, passphrase string, workFactor int) ([]byte, error) {
 // decrypt opens a file. A wrong passphrase is ErrPassphrase; what is not as it
 // was written is ErrDamaged.
 func decrypt(file []byte, passphrase string) (*content, error) {
+	if passphrase == "" {
+		return nil, chain.Rule(ErrPassphrase, "an empty passphrase opens no wallet; give the one that it was made with")
+	}
 	identity, err := age.NewScryptIdentity(passphrase)
 	if err != nil {
 		return nil, chain.Rule(ErrPassphrase, "%v", err)
@@ -99,12 +102,12 @@ func decrypt(file []byte, passphrase string) (*content, error) {
 	case errors.As(err, &none):
 		return nil, chain.Rule(ErrPassphrase, "the passphrase does not open the wallet; try again, or restore the wallet from its words")
 	case err != nil:
-		return nil, chain.Rule(ErrDamaged, "the wallet file cannot be decrypted: %v; restore the wallet from its words", err)
+		return nil, chain.Rule(ErrDamaged, "the wallet file cannot be decrypted: %v; move it away and restore the wallet from its words", err)
 	}
 	plain, err := io.ReadAll(io.LimitReader(r, maxFile))
 	defer clear(plain)
 	if err != nil {
-		return nil, chain.Rule(ErrDamaged, "the wallet file is not as it was written: %v; restore the wallet from its words", err)
+		return nil, chain.Rule(ErrDamaged, "the wallet file is not as it was written: %v; move it away and restore the wallet from its words", err)
 	}
 	return parse(plain)
 }

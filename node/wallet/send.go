@@ -75,11 +75,11 @@ func (w *Wallet) prepare(ctx context.Context, r *Remote, p *Payment) (*Prepared,
 	if err != nil {
 		return nil, err
 	}
-	sel, err := w.choose(ctx, r, p, total)
+	sel, err := w.choose(ctx, r, p, total, 0)
 	if errors.Is(err, ErrInsufficient) {
 		// Coins of a transfer that was given up are free again.
-		if ended, serr := w.Settle(ctx, r); serr == nil && ended > 0 {
-			sel, err = w.choose(ctx, r, p, total)
+		if ended, locked, serr := w.settle(ctx, r); serr == nil && (ended > 0 || locked > 0) {
+			sel, err = w.choose(ctx, r, p, total, locked)
 		}
 	}
 	if err != nil {
@@ -132,15 +132,16 @@ func (s *Selection) shards(p *Payment, shards int) []chain.ShardID {
 }
 
 // choose selects coins that no unfinished transfer spends. If they are not
-// enough while a shard could not be asked, that is said.
-func (w *Wallet) choose(ctx context.Context, r *Remote, p *Payment, total uint64) (*Selection, error) {
+// enough while a shard could not be asked, or such transfers have more, part of which
+// is locked, that is said.
+func (w *Wallet) choose(ctx context.Context, r *Remote, p *Payment, total, locked uint64) (*Selection, error) {
 	spoken, err := w.spoken()
 	if err != nil {
 		return nil, err
 	}
 	var coins []Coin
 	var unknown []string
-	var outgoing uint64
+	outgoing := locked
 	for _, h := range w.holdings(ctx, r, spoken) {
 		if h.err != nil {
 			unknown = append(unknown, fmt.Sprintf("shard %d: %s", h.Shard, h.Reason))

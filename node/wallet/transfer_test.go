@@ -327,6 +327,39 @@ func TestCoinsUnderWayAreNotSpentAgain(t *testing.T) {
 	n.holds(alice, 0, 50)
 }
 
+// TestWhatIsLockedIsShown while a shard that the transfer needs cannot be asked: it is
+// not listed by any shard, and must not look lost.
+func TestWhatIsLockedIsShown(t *testing.T) {
+	n, alice, bob := begin(t)
+	p, err := alice.Submit(t.Context(), n.remote, bob.text(1), 69, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range n.servers[1] {
+		stop(s)
+	}
+	var spent uint64
+	for _, in := range p.Tx.Inputs {
+		spent += in.Amount
+	}
+	b, err := alice.Balance(t.Context(), n.remote)
+	if err != nil || b.Locked != spent || b.Known != 200-spent || b.Outgoing != 0 {
+		t.Fatalf("%d is locked: %+v, %v", spent, b, err)
+	}
+}
+
+// TestLockedCoinsAreMissed by a transfer that they would be enough for.
+func TestLockedCoinsAreMissed(t *testing.T) {
+	n, alice, bob := begin(t)
+	if _, err := alice.Submit(t.Context(), n.remote, bob.text(1), 199, 1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := alice.Prepare(t.Context(), n.remote, bob.text(0), 99, 1)
+	if !errors.Is(err, ErrInsufficient) || !strings.Contains(err.Error(), "200 more is in unfinished transfers") {
+		t.Fatal(err)
+	}
+}
+
 // TestTheJournalComesFirst: a transfer that nobody could be handed is on disk.
 func TestTheJournalComesFirst(t *testing.T) {
 	n, alice, bob := begin(t)

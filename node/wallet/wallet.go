@@ -113,6 +113,9 @@ func Open(dir, passphrase string, network Network, o Options) (*Wallet, error) {
 		return nil, err
 	}
 	c, err := decrypt(raw, passphrase)
+	if errors.Is(err, ErrDamaged) {
+		err = fmt.Errorf("%s: %w", filepath.Join(dir, fileName), err)
+	}
 	if err != nil {
 		return nil, err
 	}

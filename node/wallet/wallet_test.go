@@ -79,6 +79,9 @@ func TestRefusals(t *testing.T) {
 	if _, err := Open(dir, "guess", testNetwork, cheap); !errors.Is(err, ErrPassphrase) || !strings.Contains(err.Error(), "does not open") {
 		t.Errorf("a wrong passphrase: %v", err)
 	}
+	if _, err := Open(dir, "", testNetwork, cheap); !errors.Is(err, ErrPassphrase) || !strings.Contains(err.Error(), "opens no wallet") {
+		t.Errorf("no passphrase: %v", err)
+	}
 	other := testNetwork
 	other.Chain[0]++
 	if _, err := Open(dir, "secret", other, cheap); !errors.Is(err, chain.ErrWrongChain) {
@@ -108,6 +111,8 @@ func TestADamagedFileIsNoWallet(t *testing.T) {
 			t.Fatalf("byte %d was changed, and the wallet opens", i)
 		} else if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrPassphrase) {
 			t.Fatalf("byte %d: %v", i, err)
+		} else if errors.Is(err, ErrDamaged) && !strings.Contains(err.Error(), path) {
+			t.Fatalf("byte %d: the file is not named: %v", i, err)
 		}
 	}
 }
@@ -281,6 +286,9 @@ func TestAWalletIsOlderThanItsNetwork(t *testing.T) {
 	}
 	if _, err := bound.NewAddress(3); err != nil {
 		t.Error(err)
+	}
+	if _, err := Open(dir, "", testNetwork, cheap); !errors.Is(err, ErrPassphrase) || !strings.Contains(err.Error(), "opens no wallet") {
+		t.Errorf("no passphrase: %v", err)
 	}
 	other := testNetwork
 	other.Chain[0]++
