@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"connectrpc.com/connect"
 
@@ -154,6 +155,10 @@ func clientError(endpoint string, err error) error {
 	case errors.As(err, &rule): // an answer that makes no sense
 		return &Error{Kind: rule.Kind, Text: rule.Text, Next: "ask another validator", Endpoint: endpoint}
 	case !errors.As(err, &ce):
+		var call *url.Error
+		if errors.As(err, &call) { // which repeats the endpoint
+			err = call.Err
+		}
 		return &Error{Kind: ErrUnreachable, Text: err.Error(), Next: NextStep(ErrUnreachable), Endpoint: endpoint}
 	}
 	for _, d := range ce.Details() {

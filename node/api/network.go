@@ -161,7 +161,7 @@ type ShardError struct {
 	Names  []string
 }
 
-// Error names the validators and what each said.
+// Error names the validators and what each said, and one next step for all.
 func (e *ShardError) Error() string {
 	if len(e.Faults) == 0 {
 		return fmt.Sprintf("%s: shard %d has no endpoint; name one in the genesis file or the configuration", ErrUnreachable, e.Shard)
@@ -169,9 +169,18 @@ func (e *ShardError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: no validator of shard %d answers", ErrUnreachable, e.Shard)
 	for i := range e.Faults {
-		fmt.Fprintf(&b, "; %s: %v", e.Names[i], e.Faults[i])
+		fmt.Fprintf(&b, "; %s: %s", e.Names[i], brief(e.Faults[i]))
 	}
-	return b.String()
+	return b.String() + "; check that they run, and see their status for what they wait for"
+}
+
+// brief is an error without the next step and the endpoint, which is named already.
+func brief(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return string(e.Kind) + ": " + e.Text
+	}
+	return err.Error()
 }
 
 // Unwrap lets errors.Is find ErrUnreachable and the single faults.

@@ -59,7 +59,7 @@ func TestADeadValidatorIsPassedOver(t *testing.T) {
 	}
 	rigs[3].Close(t.Context())
 	_, err := submitOne(n, t.Context(), 1)
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "v1:") || !strings.Contains(err.Error(), "v3:") {
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "v1:") || !strings.Contains(err.Error(), "v3:") || strings.Count(err.Error(), "check that") != 1 {
 		t.Fatalf("the names of the dead: %v", err)
 	}
 	if _, err := submitOne(n, t.Context(), 0); err != nil {
