@@ -76,8 +76,13 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%s: a file of at most %d bytes is wanted; it is %d bytes, %v", path, limit, info.Size(), info.Mode().Type())
+	switch {
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: it is a directory, a file is wanted", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: it is no regular file", path)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s: it has %d bytes, and at most %d are allowed", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
 }

@@ -95,7 +95,9 @@ func TestWhatAHomeRefuses(t *testing.T) {
 		"api":        func(n *Node) { n.API = "7001" },
 		"both":       func(n *Node) { n.API = n.Listen },
 		"genesis":    func(n *Node) { n.Genesis = "" },
+		"65535":      func(n *Node) { n.Listen = "127.0.0.1:99999" },
 		"log_level":  func(n *Node) { n.LogLevel = "loud" },
+		"or debug":   func(n *Node) { n.LogLevel = "trace" },
 		"misspelled": nil,
 	} {
 		n := good
@@ -240,5 +242,45 @@ func TestOnlyOneCreatesAFile(t *testing.T) {
 	}
 	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) != 1 {
 		t.Fatalf("%d files are left: %v", len(names), err)
+	}
+}
+
+// TestInitRefusesWhatOthersCannotReach before it makes anything.
+func TestInitRefusesWhatOthersCannotReach(t *testing.T) {
+	for _, c := range []struct{ key, listen, api, address, url string }{
+		{"address", ":7600", "127.0.0.1:7700", "", ""},
+		{"address", "0.0.0.0:7600", "127.0.0.1:7700", "", ""},
+		{"address", "[::]:7600", "127.0.0.1:7700", "", ""},
+		{"address", "127.0.0.1:0", "127.0.0.1:7700", "", ""},
+		{"address", "127.0.0.1:7600", "127.0.0.1:7700", "v0.example.org", ""},
+		{"address", "127.0.0.1:7600", "127.0.0.1:7700", "v0.example.org:http", ""},
+		{"api_url", "127.0.0.1:7600", ":7700", "", ""},
+		{"api_url", "127.0.0.1:7600", "127.0.0.1:7700", "", "v0.example.org:7700"},
+		{"api_url", "127.0.0.1:7600", "127.0.0.1:7700", "", "http://:7700"},
+		{"", "0.0.0.0:7600", ":7700", "v0.example.org:7600", "https://v0.example.org/ios"},
+		{"", "127.0.0.1:7600", "127.0.0.1:7700", "", "http://[::1]:7700"},
+	} {
+		home := Home(filepath.Join(t.TempDir(), "v0"))
+		_, err := Init(home, &Node{Name: "v0", Listen: c.listen, API: c.api, Genesis: "g", LogLevel: "info"}, c.address, c.url)
+		if c.key == "" {
+			if err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
+			continue
+		}
+		var setting *SettingError
+		if !errors.As(err, &setting) || setting.Key != c.key {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if _, err := os.Stat(string(home)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%+v: the home was made", c)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Init(Home(file), &Node{Name: "v0", Listen: "127.0.0.1:7600", API: "127.0.0.1:7700", Genesis: "g", LogLevel: "info"}, "", ""); err == nil || errors.Is(err, fs.ErrExist) {
+		t.Errorf("a home that is a file: %v", err)
 	}
 }

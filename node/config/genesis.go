@@ -14,7 +14,7 @@ import (
 func LoadGenesis(path string) (*chain.Genesis, error) {
 	text, err := readFile(path, chain.MaxGenesisBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no genesis file: %w; make one with: ios genesis make", err)
+		return nil, fmt.Errorf("no genesis file: %w; get it from the operators of the network, or make a network with: ios genesis make", err)
 	}
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func (h Home) LoadKeys() (*Keys, error) { return h.loadKeys(h.KeysFile()) }
 func (h Home) loadKeys(path string) (*Keys, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the validator in %s has no keys: %w; make them with: ios node init --dir %s", h, err, h)
+		return nil, fmt.Errorf("the validator in %s has no keys: %w; put them back from the backup, or make another validator in a new directory with: ios node init", h, err)
 	}
 	if err != nil {
 		return nil, err

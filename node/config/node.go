@@ -8,9 +8,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/BurntSushi/toml"
-	"github.com/sirupsen/logrus"
 
 	"ios/chain"
 )
@@ -37,24 +38,65 @@ type Node struct {
 	LogLevel string `toml:"log_level"` // error, warn, info or debug
 }
 
-// Check reports the first field that cannot be used.
+// SettingError is a setting that cannot be used.
+type SettingError struct {
+	Key  string // as in node.toml; address and api_url are told to others only
+	Text string
+}
+
+// Error names the key.
+func (e *SettingError) Error() string { return e.Key + ": " + e.Text }
+
+func settingf(key, format string, args ...any) error {
+	return &SettingError{key, fmt.Sprintf(format, args...)}
+}
+
+// Check reports the first setting that cannot be used, as a [SettingError].
 func (n *Node) Check() error {
 	if err := chain.CheckName(n.Name); err != nil {
-		return err
+		return settingf("name", "%s", strings.TrimPrefix(err.Error(), "name "))
 	}
 	for _, f := range []struct{ key, value string }{{"listen", n.Listen}, {"api", n.API}} {
-		if _, _, err := net.SplitHostPort(f.value); err != nil {
-			return fmt.Errorf("%s: %q: write it as host:port", f.key, f.value)
+		if _, _, err := hostPort(f.value); err != nil {
+			return settingf(f.key, "%q: %v", f.value, err)
 		}
 	}
 	if n.Listen == n.API {
-		return fmt.Errorf("listen and api are both %s; give them different ports", n.API)
+		return settingf("api", "listen and api are both %s; give them different ports", n.API)
 	}
 	if n.Genesis == "" {
-		return errors.New("genesis: the path of the genesis file is wanted")
+		return settingf("genesis", "the path of the genesis file is wanted")
 	}
-	if _, err := logrus.ParseLevel(n.LogLevel); err != nil {
-		return fmt.Errorf("log_level: %q: error, warn, info or debug is wanted", n.LogLevel)
+	switch n.LogLevel {
+	case "error", "warn", "info", "debug":
+		return nil
+	}
+	return settingf("log_level", "%q: error, warn, info or debug is wanted", n.LogLevel)
+}
+
+// hostPort takes an address apart.
+func hostPort(text string) (host string, port uint16, err error) {
+	host, digits, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", 0, errors.New("write it as host:port")
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return "", 0, errors.New("write it as host:port, with a port of 1 to 65535")
+	}
+	return host, uint16(n), nil
+}
+
+// checkReachable refuses an address that others cannot connect to, wherever they are.
+func checkReachable(address string) error {
+	host, port, err := hostPort(address)
+	switch ip := net.ParseIP(host); {
+	case err != nil:
+		return err
+	case host == "" || ip != nil && ip.IsUnspecified():
+		return errors.New("others cannot connect to it; name the host by which they reach it")
+	case port == 0:
+		return errors.New("others cannot connect to it; name a port")
 	}
 	return nil
 }
