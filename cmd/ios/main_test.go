@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -29,7 +30,14 @@ func TestCommandLine(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ADDRESS", chain.Address{7}.Text(chain.PrefixTest))
-			env.Defer(func() { stopNetworks(t, env.WorkDir) })
+			// A program with the race detector waits a second before it ends, unless told
+			// otherwise, and nobody would read what validators in the background report.
+			races := filepath.Join(env.WorkDir, "race")
+			env.Setenv("GORACE", "atexit_sleep_ms=50 log_path="+races)
+			env.Defer(func() {
+				stopNetworks(t, env.WorkDir)
+				noRaces(t, races)
+			})
 			return nil
 		},
 	})
@@ -47,6 +55,15 @@ func stopNetworks(t *testing.T, dir string) {
 		if _, err := n.Stop(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// noRaces shows the data races that the script's programs have met.
+func noRaces(t *testing.T, path string) {
+	files, _ := filepath.Glob(path + ".*")
+	for _, f := range files {
+		text, _ := os.ReadFile(f)
+		t.Errorf("%s", text)
 	}
 }
 
