@@ -191,6 +191,32 @@ func (a misled) Around(shard chain.ShardID, height uint64) (below, above Point) 
 	return a.annals.Around(shard, height)
 }
 
+// Headers that come when the first of their blocks is final by now say nothing against
+// our chain.
+func TestHeadersThatComeAfterABlock(t *testing.T) {
+	d, joiner := long(t, 7)
+	id := d.ids[joiner]
+	d.net.Restart(id)
+	c := d.chain(joiner)
+	var mark Point
+	d.eventually("it stands between two known blocks", func() bool {
+		below, above := annals{d}.Around(3, c.m.height)
+		mark = above
+		return below.Height > 0 && below.Height < c.m.height && above.Height > 0 && c.past()
+	}, 5*time.Second)
+	h := &Headers{}
+	for at := c.m.height; at <= mark.Height; at++ {
+		h.List = append(h.List, d.blocks[at].Header)
+	}
+	// As they were asked for before the last block was final.
+	c.catchup.trail = trail{base: c.m.height - 1, asked: fetch{d.ids[8], c.m.height, len(h.List), d.net.Now()}}
+	d.net.Do(id, sm.Receive{From: d.ids[8], Msg: h})
+	if c.broken {
+		t.Fatal(d.status[id].Reason)
+	}
+	d.eventually("it has caught up", func() bool { return d.status[id].Phase == Following && c.m.height+8 > d.top }, 20*time.Second)
+}
+
 // A block that becomes known when we are above it is compared with ours.
 func TestAnAnchorBelowIsCompared(t *testing.T) {
 	d, _ := long(t, 2)
