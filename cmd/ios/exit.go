@@ -34,16 +34,24 @@ type refusal struct{ err error }
 func (e *refusal) Error() string { return e.err.Error() }
 func (e *refusal) Unwrap() error { return e.err }
 
+// fault is a failure of this machine, whatever rule has found it.
+type fault struct{ err error }
+
+func (e *fault) Error() string { return e.err.Error() }
+func (e *fault) Unwrap() error { return e.err }
+
 // exitCode is the code that tells a script what kind of end this was.
 func exitCode(err error) int {
 	var usage *usageError
 	var refused *refusal
+	var failed *fault
 	switch {
 	case err == nil:
 		return codeOK
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"),
-		strings.HasPrefix(err.Error(), "if any flags in the group"):
+	case errors.As(err, &usage):
 		return codeUsage
+	case errors.As(err, &failed):
+		return codeFailure
 	case errors.As(err, &refused):
 		return codeRefusal
 	case ruled(err):
@@ -56,7 +64,7 @@ func exitCode(err error) int {
 // the state of some machine.
 func ruled(err error) bool {
 	for _, k := range []chain.ErrorKind{
-		chain.ErrNotReady, chain.ErrFull, api.ErrBusy, api.ErrStopping, api.ErrUnreachable, api.ErrInternal, api.ErrSlow, wallet.ErrBalance,
+		chain.ErrNotReady, chain.ErrFull, api.ErrBusy, api.ErrStopping, api.ErrUnreachable, api.ErrInternal, api.ErrSlow, wallet.ErrBalance, wallet.ErrDamaged,
 	} {
 		if errors.Is(err, k) {
 			return false
@@ -74,10 +82,33 @@ func describe(err error) string {
 	return err.Error()
 }
 
+// usual makes usage errors of cobra's own.
+func usual(cmd *cobra.Command, err error) error {
+	var known *usageError
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	for _, begin := range []string{"unknown command", "required flag", "if any flags in the group"} {
+		if strings.HasPrefix(err.Error(), begin) {
+			return usagef("%v; see: %s --help", err, cmd.CommandPath())
+		}
+	}
+	return err
+}
+
+// unknownCommand is what is said to one, with those that may have been meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	meant := ""
+	if like := cmd.SuggestionsFor(name); len(like) > 0 {
+		meant = fmt.Sprintf("; %s may be meant", strings.Join(like, " or "))
+	}
+	return usagef("unknown command %q%s; see: %s --help", name, meant, cmd.CommandPath())
+}
+
 // noArgs refuses arguments; cobra's own errors would not be usage errors.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no argument, but got %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+		return usagef("the command takes no argument, but got %q; see: %s --help", args[0], cmd.CommandPath())
 	}
 	return nil
 }
@@ -86,7 +117,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usagef("%s wants one argument, %s, but got %d; see: %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+			return usagef("the command wants one argument, %s, but got %d; see: %s --help", what, len(args), cmd.CommandPath())
 		}
 		return nil
 	}
@@ -96,9 +127,10 @@ func oneArg(what string) cobra.PositionalArgs {
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short,
+		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q; see: %s --help", args[0], cmd.CommandPath())
+				return unknownCommand(cmd, args[0])
 			}
 			return usagef("a command is wanted after %q; see: %s --help", cmd.CommandPath(), cmd.CommandPath())
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -8,6 +9,7 @@ import (
 
 	"ios/chain"
 	"ios/node/api"
+	"ios/node/faucet"
 )
 
 func newFaucet() *cobra.Command {
@@ -39,6 +41,9 @@ func newFaucet() *cobra.Command {
 				return err
 			}
 			t, err := f.Pay(cmd.Context(), owner, amount)
+			if errors.Is(err, faucet.ErrEmpty) {
+				return &refusal{err}
+			}
 			if err != nil {
 				return err
 			}
@@ -62,7 +67,7 @@ func newFaucet() *cobra.Command {
 	netFlag(cmd)
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "address to pay to")
-	f.Uint64Var(&amount, "amount", 0, "base units")
+	unitsVar(f, &amount, "amount", "base units")
 	f.BoolVar(&wait, "wait", false, "return once the payment is final")
 	cmd.MarkFlagRequired("to")
 	cmd.MarkFlagRequired("amount")

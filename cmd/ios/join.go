@@ -45,7 +45,9 @@ func openApplicant(cmd *cobra.Command) (*applicant, error) {
 	}
 	dir, _ := cmd.Flags().GetString("net")
 	if dir == "" {
-		dir = filepath.Dir(home.GenesisFile(cfg))
+		if dir = filepath.Dir(home.GenesisFile(cfg)); missing(home.GenesisFile(cfg)) {
+			return nil, fmt.Errorf("the validator in %s has no genesis file %s; put the network's there, or name the folder that has it by --net", home, home.GenesisFile(cfg))
+		}
 	} else if err := copyGenesis(dir, home.GenesisFile(cfg)); err != nil {
 		return nil, err
 	}
@@ -56,11 +58,17 @@ func openApplicant(cmd *cobra.Command) (*applicant, error) {
 	return &applicant{home, keys, n, n.Genesis}, nil
 }
 
+// missing reports whether there is no such file.
+func missing(file string) bool {
+	_, err := os.Lstat(file)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // copyGenesis puts a network's genesis file where a validator looks for its own,
 // unless it has one.
 func copyGenesis(dir, to string) error {
-	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if !missing(to) {
+		return nil
 	}
 	n, err := devnet.Open(dir)
 	if err != nil {
@@ -211,7 +219,7 @@ wallet's first address, or of --payer, by which "ios wallet stake" has paid it i
 		},
 	}
 	cmd.Flags().String("net", "", "folder of the network (default: where the home's genesis file is)")
-	cmd.Flags().Uint64Var(&stake, "stake", 0, "stake in base units")
+	unitsVar(cmd.Flags(), &stake, "stake", "stake in base units")
 	cmd.Flags().StringVar(&payer.file, "payer-key", "", "file with the 64 hexadecimal digits of the key that pays the stake")
 	cmd.Flags().StringVar(&payer.wallet, "payer-wallet", "", "directory of the wallet that pays the stake")
 	cmd.Flags().StringVar(&payer.address, "payer", "", "address of that wallet whose credit it is (default: the first)")

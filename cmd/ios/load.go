@@ -69,7 +69,8 @@ becomes one of this network's with the same inputs, outputs and amounts.`,
 	f.DurationVar(&warmUp, "warmup", 5*time.Second, "time before it, under the same load")
 	f.Float64Var(&c.Rate, "rate", 0, "transactions a second over all shards (default: the highest that is sustained)")
 	f.Float64Var(&c.Across, "cross", 0, "share of the transactions that end in another shard, 0 to 1")
-	f.IntVar(&shard, "shard", -1, "the only shard that pays (default: all)")
+	f.IntVar(&shard, "shard", -1, "the only shard that pays")
+	f.Lookup("shard").DefValue = "all"
 	f.BoolVar(&c.Single, "single", false, "one transaction a request, from many clients")
 	f.IntVar(&c.Clients, "clients", 0, "requests at a time per shard (default 48, or 1536 with --single)")
 	f.IntVar(&c.Owners, "owners", 0, "payers per shard (default 1024)")

@@ -20,8 +20,8 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err != nil {
+	cmd, err := root.ExecuteContextC(ctx)
+	if err = usual(cmd, err); err != nil {
 		fmt.Fprintf(os.Stderr, "ios: %s\n", describe(err))
 	}
 	return exitCode(err)
@@ -37,12 +37,15 @@ func newRoot() *cobra.Command {
   ios status --net D                how it is
   ios wallet --home W --net D new   a wallet on it
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the network's rules.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: a rule, too little funds or a
+wrong passphrase stands against it.`,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Version:                    version(),
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q; see: ios --help", args[0])
+				return unknownCommand(cmd, args[0])
 			}
 			return nil
 		},

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +33,14 @@ func netFlag(cmd *cobra.Command) {
 // configurations, where they are in the folder, say where their APIs listen.
 func openNet(cmd *cobra.Command) (*network, error) {
 	dir, _ := cmd.Flags().GetString("net")
-	return openNetAt(dir)
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, usagef("--net %s: the folder that has the network's genesis.toml is wanted, and this is a file", dir)
+	}
+	n, err := openNetAt(dir)
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("net") {
+		err = fmt.Errorf("%w; or name the folder of your network by --net", err)
+	}
+	return n, err
 }
 
 func openNetAt(dir string) (*network, error) {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -50,6 +52,10 @@ genesis file with "ios genesis make".`,
 				return err
 			}
 			v, err := config.Init(home, &n, address, url)
+			var setting *config.SettingError
+			if errors.As(err, &setting) {
+				return usagef("--%s: %s", strings.ReplaceAll(setting.Key, "_", "-"), setting.Text)
+			}
 			if err != nil {
 				return err
 			}
@@ -120,11 +126,11 @@ registry has follows the network's epochs until it is registered and a member; s
 				if cmd.Context().Err() != nil {
 					return nil
 				}
-				return err
+				return &fault{err}
 			}
 			n, err := node.Open(setup)
 			if err != nil {
-				return err
+				return &fault{err}
 			}
 			if profile != "" {
 				stop, err := serveProfiles(profile)
@@ -133,7 +139,10 @@ registry has follows the network's epochs until it is registered and a member; s
 				}
 				defer stop()
 			}
-			return n.Run(cmd.Context())
+			if err := n.Run(cmd.Context()); err != nil {
+				return &fault{err}
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&profile, "profile", "", "host:port to serve Go's profiles at (/debug/pprof); keep it on loopback")

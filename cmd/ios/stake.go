@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -53,29 +54,21 @@ it became has left, see "ios node leave".`,
 				}
 				result := &paidIn{For: owner.Text(c.Genesis.Prefix())}
 				if !wait {
-					if err := w.Hand(ctx, c.remote, p); err != nil {
-						return err
-					}
-					result.transfer = &transfer{ID: p.Tx.ID, Verdict: wallet.VerdictOpen, Shards: c.remote.Outcomes(ctx, p.Tx)}
-					return show(cmd, result, result.write)
+					result.transfer, err = c.hand(cmd, w, p)
+					return errors.Join(show(cmd, result, result.write), err)
 				}
-				if result.transfer, err = c.follow(cmd, w, p.Tx.ID, start); err != nil {
-					return err
-				}
-				if signer, err := w.Signer(owner); err == nil {
+				result.transfer, err = c.follow(cmd, w, p.Tx.ID, start)
+				if signer, fault := w.Signer(owner); err == nil && fault == nil {
 					result.Credit = c.credit(ctx, signer)
 				}
-				if err := show(cmd, result, result.write); err != nil {
-					return err
-				}
-				return result.err()
+				return errors.Join(show(cmd, result, result.write), err)
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "for", "", "address whose key can pay a stake with it (default: the wallet's first)")
-	f.Uint64Var(&amount, "amount", 0, "base units")
-	f.Uint64Var(&fee, "fee", 0, "base units (default: the network's least)")
+	unitsVar(f, &amount, "amount", "base units")
+	unitsVar(f, &fee, "fee", "base units (default: the network's least)")
 	f.BoolVar(&wait, "wait", false, "return once the registry has it")
 	cmd.MarkFlagRequired("amount")
 	return cmd

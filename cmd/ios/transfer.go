@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -121,57 +122,80 @@ with it. With --wait it returns once the transfer is final in every shard.`,
 				return usagef("--amount: at least 1 base unit is wanted")
 			}
 			return withWallet(cmd, func(ctx context.Context, c *client, w *wallet.Wallet) error {
-				if !wait {
-					p, err := w.Submit(ctx, c.remote, to, amount, fee)
-					if err != nil {
-						return err
-					}
-					t := &transfer{ID: p.Tx.ID, Verdict: wallet.VerdictOpen, Shards: c.remote.Outcomes(ctx, p.Tx)}
-					return show(cmd, t, t.write)
-				}
 				start := time.Now()
 				p, err := w.Prepare(ctx, c.remote, to, amount, fee)
 				if err != nil {
 					return err
 				}
-				return c.finish(cmd, w, p.Tx.ID, start)
+				if wait {
+					return c.finish(cmd, w, p.Tx.ID, start)
+				}
+				t, err := c.hand(cmd, w, p)
+				return errors.Join(show(cmd, t, func(out io.Writer) {
+					t.write(out)
+					if err == nil {
+						fmt.Fprintf(out, "accepted; what becomes of it: %s\n", hint(cmd, "track "+t.ID.String()))
+					}
+				}), err)
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&to, "to", "", "address to send to")
-	f.Uint64Var(&amount, "amount", 0, "base units")
-	f.Uint64Var(&fee, "fee", 0, "base units (default: the network's least)")
+	unitsVar(f, &amount, "amount", "base units")
+	unitsVar(f, &fee, "fee", "base units (default: the network's least)")
 	f.BoolVar(&wait, "wait", false, "return once it is final in every shard")
 	cmd.MarkFlagRequired("to")
 	cmd.MarkFlagRequired("amount")
 	return cmd
 }
 
+// slowness is after how long somebody who waits is told that nothing is wrong.
+const slowness = 5 * time.Second
+
+// reassure says, if it takes long until stop, how to find out why.
+func reassure(cmd *cobra.Command, id chain.TxID) (stop func() bool) {
+	net := cmd.Flag("net").Value
+	return time.AfterFunc(slowness, func() {
+		say(cmd, "transfer %v takes long; ios status --net %v shows how the shards are. To interrupt is safe: go on any time with: %s", id, net, hint(cmd, "track --wait "+id.String()))
+	}).Stop
+}
+
+// hand hands a transfer that is in the journal to its shards. If that fails the result
+// still has its id: it may come about nevertheless.
+func (c *client) hand(cmd *cobra.Command, w *wallet.Wallet, p *wallet.Prepared) (*transfer, error) {
+	defer reassure(cmd, p.Tx.ID)()
+	t := &transfer{ID: p.Tx.ID, Verdict: wallet.VerdictOpen, Shards: []wallet.ShardOutcome{}}
+	err := w.Hand(cmd.Context(), c.remote, p)
+	if err == nil {
+		t.Shards = c.remote.Outcomes(cmd.Context(), p.Tx)
+	} else if !ruled(err) {
+		err = fmt.Errorf("%w; go on with: %s", err, hint(cmd, "track --wait "+t.ID.String()))
+	}
+	return t, err
+}
+
 // finish brings a transfer of the wallet to its end and shows it.
 func (c *client) finish(cmd *cobra.Command, w *wallet.Wallet, id chain.TxID, start time.Time) error {
 	t, err := c.follow(cmd, w, id, start)
-	if err != nil {
-		return err
-	}
-	if err := show(cmd, t, t.write); err != nil {
-		return err
-	}
-	return t.err()
+	return errors.Join(show(cmd, t, t.write), err)
 }
 
-// follow brings a transfer of the wallet to its end.
+// follow brings a transfer of the wallet to its end. If that fails, or the end is
+// none that was wanted, there is a result, too.
 func (c *client) follow(cmd *cobra.Command, w *wallet.Wallet, id chain.TxID, start time.Time) (*transfer, error) {
 	ctx := cmd.Context()
+	defer reassure(cmd, id)()
 	res, err := w.Track(ctx, c.remote, id, hear(cmd, start))
 	if err != nil {
-		return nil, fmt.Errorf("following transfer %v: %w; nothing is lost, go on with: ios wallet track --wait %v", id, err, id)
+		return &transfer{ID: id, Verdict: wallet.VerdictOpen, Shards: []wallet.ShardOutcome{}},
+			fmt.Errorf("following transfer %v: %w; nothing is lost, go on with: %s", id, err, hint(cmd, "track --wait "+id.String()))
 	}
 	t := &transfer{ID: id, Verdict: res.Verdict, Reason: res.Reason, Seconds: time.Since(start).Seconds()}
 	if tx, err := w.Find(ctx, c.remote, id); err == nil {
 		t.Shards = c.remote.Outcomes(ctx, tx)
 	}
-	return t, nil
+	return t, t.err()
 }
 
 func newWalletTrack() *cobra.Command {
@@ -214,6 +238,7 @@ do not know it, and the proofs are carried that they lack.`,
 				if w != nil {
 					return c.finish(cmd, w, id, start)
 				}
+				defer reassure(cmd, id)()
 				res, err := c.remote.Track(cmd.Context(), tx, hear(cmd, start))
 				if err != nil {
 					return err

@@ -81,13 +81,24 @@ func (c *client) exists() bool {
 
 func (c *client) open(cmd *cobra.Command) (*wallet.Wallet, error) {
 	if !c.exists() {
-		return nil, fmt.Errorf("no wallet in %s; make one with: ios wallet --home %s new", c.home, c.home)
+		return nil, fmt.Errorf("no wallet in %s; make one, or have it again from its words, with: %s", c.home, hint(cmd, "new"))
 	}
 	passphrase, err := readPassphrase(cmd, false)
 	if err != nil {
 		return nil, err
 	}
 	return wallet.Open(c.home, passphrase, c.where(), walletOptions(cmd))
+}
+
+// hint is the command line of another command for the same wallet on the same network.
+func hint(cmd *cobra.Command, words string) string {
+	line := "ios wallet"
+	for _, name := range []string{"home", "net"} {
+		if f := cmd.Flag(name); f != nil && f.Changed {
+			line += fmt.Sprintf(" --%s %s", name, f.Value)
+		}
+	}
+	return line + " " + words
 }
 
 func walletOptions(cmd *cobra.Command) wallet.Options {
@@ -196,10 +207,12 @@ on. Only a network says which shards there are.`,
 				return err
 			}
 			// The words are shown now or never, whatever else fails.
+			result.again = wordsFile != ""
 			return errors.Join(show(cmd, result, func(out io.Writer) { result.write(out, c.home) }), err)
 		},
 	}
-	cmd.Flags().IntVar(&shard, "shard", wallet.AnyShard, "shard in which the address lives (default: any)")
+	cmd.Flags().IntVar(&shard, "shard", wallet.AnyShard, "shard in which the address lives")
+	cmd.Flags().Lookup("shard").DefValue = "any"
 	cmd.Flags().BoolVar(&test, "test-network", false, "without a network: its addresses are to begin with iost1")
 	cmd.Flags().StringVar(&wordsFile, "words-file", "", "file with the words of a wallet that is to be had again")
 	return cmd
@@ -212,14 +225,26 @@ type newAddress struct {
 	Words     string `json:"words,omitempty"`
 	Recovered int    `json:"recovered,omitempty"`
 	Unbound   bool   `json:"unbound,omitempty"` // belongs to no network yet
+
+	again bool // it was made from its words, or its coins were looked for again
 }
 
 func (a *newAddress) write(out io.Writer, home string) {
 	if a.Words != "" {
 		fmt.Fprintf(out, "a new wallet in %s; write its words down, they are not shown again:\n\n  %s\n\n", home, a.Words)
 	}
-	if a.Recovered > 0 {
-		fmt.Fprintf(out, "%d addresses with coins were found\n", a.Recovered)
+	if a.again && a.Created {
+		fmt.Fprintf(out, "the wallet of the words is in %s\n", home)
+	}
+	switch {
+	case !a.again || a.Unbound:
+	case a.Recovered > 0:
+		fmt.Fprintf(out, "%d more of its addresses have coins and are in use now\n", a.Recovered)
+	default:
+		fmt.Fprintln(out, "no more of its addresses have coins")
+	}
+	if a.Address != "" && a.again {
+		fmt.Fprint(out, "a new address: ")
 	}
 	if a.Address != "" {
 		fmt.Fprintln(out, &a.address)
@@ -344,19 +369,22 @@ func newWalletBalance() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return show(cmd, b, func(out io.Writer) { writeBalance(out, b) })
+				return show(cmd, b, func(out io.Writer) { writeBalance(out, b, hint(cmd, "history")) })
 			})
 		},
 	}
 }
 
-func writeBalance(out io.Writer, b *wallet.Balance) {
+// writeBalance shows a balance. History is the command that lists transfers.
+func writeBalance(out io.Writer, b *wallet.Balance, history string) {
 	for _, s := range b.Shards {
 		switch {
 		case s.Amount == nil:
 			fmt.Fprintf(out, "shard %d: unknown: %s\n", s.Shard, s.Reason)
 		case s.Partial:
 			fmt.Fprintf(out, "shard %d: at least %d in more than %d coins, at height %d\n", s.Shard, *s.Amount, s.Coins, s.Height)
+		case s.Coins == 1:
+			fmt.Fprintf(out, "shard %d: %d in 1 coin, at height %d\n", s.Shard, *s.Amount, s.Height)
 		default:
 			fmt.Fprintf(out, "shard %d: %d in %d coins, at height %d\n", s.Shard, *s.Amount, s.Coins, s.Height)
 		}
@@ -370,4 +398,7 @@ func writeBalance(out io.Writer, b *wallet.Balance) {
 		fmt.Fprintf(out, ", of which unfinished transfers spend %d", b.Outgoing)
 	}
 	fmt.Fprintln(out)
+	if b.Locked > 0 {
+		fmt.Fprintf(out, "%d more is locked by unfinished transfers, see: %s\n", b.Locked, history)
+	}
 }

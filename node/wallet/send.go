@@ -251,7 +251,7 @@ func (w *Wallet) Hand(ctx context.Context, r *Remote, p *Prepared) error {
 	inputs := r.Params.InputShards(p.Tx)
 	for _, s := range inputs.List() {
 		if err := r.submit(ctx, s, p.Tx); err != nil {
-			return fmt.Errorf("handing transfer %s to shard %d: %w; it is in the journal: track it", p.Tx.ID, s, err)
+			return fmt.Errorf("handing transfer %s to shard %d: %w; the journal has it", p.Tx.ID, s, err)
 		}
 	}
 	return nil
