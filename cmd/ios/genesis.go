@@ -148,11 +148,16 @@ func showGenesis(cmd *cobra.Command, file string, g *chain.Genesis) error {
 		Validators int        `json:"validators"`
 		Supply     uint64     `json:"supply"`
 		Staked     uint64     `json:"staked"`
-		Risk       string     `json:"risk,omitempty"` // what a test network's sizes risk
+		Risk       string     `json:"risk,omitempty"` // what a test network risks
 	}{File: file, ChainID: g.ID(), Name: g.Name, Shards: g.Shards, Validators: len(g.Validators), Supply: g.Supply(), Staked: g.Staked()}
+	var risks []string
 	if _, err := identity.Risk(g); err != nil {
-		result.Risk = err.Error()
+		risks = append(risks, err.Error())
 	}
+	if g.Policy.EpochLength > 0 && g.Policy.MinStake == 0 {
+		risks = append(risks, "min_stake is 0: anybody can fill the registry")
+	}
+	result.Risk = strings.Join(risks, "; ")
 	return show(cmd, result, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is good\n  chain id    %v\n  name        %s\n  shards      %d\n  validators  %d\n  supply      %d\n",
 			file, result.ChainID, g.Name, g.Shards, len(g.Validators), result.Supply)
