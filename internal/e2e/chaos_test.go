@@ -15,6 +15,7 @@ import (
 // also while they recover, also several at a time, now and then all of a shard.
 // At the end the value and every acknowledged transfer are compared.
 func TestRandomKillsUnderLoad(t *testing.T) {
+	t.Parallel()
 	kills := 3
 	if os.Getenv("IOS_SOAK") != "" {
 		kills = 20

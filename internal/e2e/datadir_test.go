@@ -95,6 +95,7 @@ func (d *disk) free(t *testing.T) {
 // A validator's disk fills up: it stops with the reason, its shard goes on, and
 // so does it when there is room. With two full disks the shard waits for room.
 func TestAFullDisk(t *testing.T) {
+	t.Parallel()
 	n := makeNetwork(t, filepath.Join(t.TempDir(), "net"), 1, 4)
 	a, b := n.members(0)[1], n.members(0)[2]
 	disks := []*disk{mount(t, n, a, 24), mount(t, n, b, 24)}

@@ -27,6 +27,7 @@ import (
 // moments and come back: every epoch has its beacon, which verifies from the
 // genesis, what was accepted is committed, and the supply is exact.
 func TestEpochsUnderLoadWithRandomKills(t *testing.T) {
+	t.Parallel()
 	validators, last, length := 8, uint64(4), 6*time.Second
 	if os.Getenv("IOS_SOAK") != "" {
 		validators, last, length = 16, 11, 20*time.Second

@@ -14,6 +14,7 @@ import (
 // As many validators of each shard are dead as it tolerates: transfers go on
 // within and across shards.
 func TestTransfersGoOnWithoutF(t *testing.T) {
+	t.Parallel()
 	n := startNetwork(t, 2, 8)
 	load := startTraffic(t, n, trafficConfig{owners: 6, coins: 16, batch: 4, cross: .3})
 	load.more(t, 100, 20*time.Second)
@@ -71,6 +72,7 @@ func TestADeadLeaderIsReplaced(t *testing.T) {
 // One more validator of a shard is dead than it tolerates: it stops and says so,
 // the other shard notices nothing, and it goes on when they return.
 func TestAShardWithoutQuorumStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	n := startNetwork(t, 2, 8)
 	here := startTraffic(t, n, trafficConfig{shards: []chain.ShardID{0}, owners: 2, coins: 16, batch: 8})
 	there := startTraffic(t, n, trafficConfig{shards: []chain.ShardID{1}, owners: 2, coins: 16, batch: 8, pace: 100 * time.Millisecond})
@@ -126,6 +128,7 @@ func TestAShardWithoutQuorumStopsAndGoesOn(t *testing.T) {
 // All validators of a shard are killed under load and started again: nothing
 // that was acknowledged is lost.
 func TestAWholeShardIsKilledAndComesBack(t *testing.T) {
+	t.Parallel()
 	n := startNetwork(t, 2, 8)
 	load := startTraffic(t, n, trafficConfig{owners: 3, coins: 32, batch: 16, cross: .3})
 	load.more(t, 200, 20*time.Second)

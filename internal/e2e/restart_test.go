@@ -9,6 +9,7 @@ import (
 // block, says what it replayed, catches up, and votes: with another one dead the
 // shard needs its vote.
 func TestAKilledValidatorComesBackAndVotes(t *testing.T) {
+	t.Parallel()
 	n := startNetwork(t, 1, 4)
 	load := startTraffic(t, n, trafficConfig{owners: 4, coins: 32, batch: 16})
 	load.more(t, 200, 20*time.Second)

@@ -284,6 +284,7 @@ const maxLife = 12
 // The client of a transfer across shards is killed after each of its calls in
 // turn: what it leaves is committed or returned by the shards themselves.
 func TestAClientIsKilledAtEachStep(t *testing.T) {
+	t.Parallel()
 	n := startNetwork(t, 2, 8)
 	for _, spent := range []bool{false, true} {
 		probe := n.pairs(t, fmt.Sprint("probe", spent), 1, spent)[0]
