@@ -51,10 +51,10 @@ func openDisk(dir string, recorded func(store.Record) (uint64, func() ([]chain.T
 		dir: dir, entries: make(chan indexEntry, indexQueue), closing: make(chan struct{}),
 		recorded: recorded, unindexed: unindexed,
 	}
+	opened := d // which is nil where an error is returned
 	defer func() {
 		if err != nil {
-			d.closeFiles()
-			d = nil
+			opened.closeFiles()
 		}
 	}()
 	if err = os.MkdirAll(dir, 0o700); err != nil {

@@ -72,7 +72,7 @@ func (s *epochStore) load(b *epochs.Book) error {
 			_, err = b.Add(r)
 		}
 		if err != nil {
-			return fmt.Errorf("going from epoch %d to epoch %d: %w", next-1, next, err)
+			return fmt.Errorf("going from epoch %d to epoch %d, by the record in %s: %w", next-1, next, s.path(next), err)
 		}
 	}
 }
