@@ -28,6 +28,7 @@ type Relay struct {
 	items   map[chain.TxID]*item
 	recent  recent
 	agenda  agenda
+	told    []*job // what we told last, see tellOthers
 	seq     uint64
 	timer   time.Time // what the timer is set to
 	inbox   inbox

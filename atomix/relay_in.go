@@ -18,12 +18,14 @@ const (
 	maxIncomingBytes = 64 << 20
 	maxHandOvers     = 3
 
-	// A bundle that cannot be checked yet is checked again so many times. Few
-	// are kept for that, so that they leave the room to those that are good.
+	// A bundle that cannot be checked yet is checked again so many times, and when
+	// committees change. A quarter of the room is for them, so that the rest is left
+	// to those that are good; of a peer, as many as one may be made of in the
+	// moment in which it knows of an epoch and we do not.
 	maxUnready      = 5
-	maxUnreadyKept  = 32
-	maxUnreadyPeer  = 2
-	maxUnreadyBytes = 8 << 20
+	maxUnreadyKept  = 128
+	maxUnreadyPeer  = 8
+	maxUnreadyBytes = 16 << 20
 )
 
 // inbox holds the bundles that came in and whose outcomes no final block has
@@ -77,6 +79,7 @@ func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *ch
 	if r.seat < 0 && shard == r.cfg.Shard {
 		return // it was handed over already
 	}
+	r.contradict(from, b)
 	news := r.news(b)
 	if len(news) == 0 || r.peer(from).unchecked >= maxUnchecked || !r.room(b) {
 		return
@@ -85,8 +88,7 @@ func (r *Relay) receiveBundle(from chain.ValidatorID, shard chain.ShardID, b *ch
 	if in := r.keep(b, news); in != nil {
 		in.from = from
 		r.peer(from).unchecked++
-		r.emit(CheckProof{Bundle: b, From: from, Key: in.key})
-		r.lookAgain(in, 8*r.cfg.Patience)
+		r.check(in)
 	}
 }
 
@@ -286,7 +288,7 @@ func (r *Relay) submit(in *incoming) {
 func (r *Relay) offer(in *incoming) {
 	if r.seat < 0 {
 		_, draw := r.turn(in.bundle.Header.Height, in.bundle.Header.Shard)
-		r.send(r.choose(r.own(), draw), r.cfg.Shard, &BundleMsg{in.bundle})
+		r.send(r.choose(r.settled(), draw), r.cfg.Shard, &BundleMsg{in.bundle})
 		r.drop(in)
 		return
 	}
@@ -294,15 +296,38 @@ func (r *Relay) offer(in *incoming) {
 	r.lookAgain(in, 4*r.cfg.Patience)
 }
 
-// offerAgain is for a new committee of our shard: bodies that the last one left
-// undone are in no block.
+// offerAgain is for a new term of our shard.
 func (r *Relay) offerAgain() {
-	less := func(a, b chain.Hash) int { return bytes.Compare(a[:], b[:]) }
-	for _, key := range slices.SortedFunc(maps.Keys(r.inbox.bundles), less) {
-		if in := r.inbox.bundles[key]; in.checked {
+	for _, in := range r.inbox.sorted() {
+		if in.checked {
 			r.offer(in)
 		}
 	}
+}
+
+// checkAgain has what could not be checked yet checked again: who made it may be
+// known by now.
+func (r *Relay) checkAgain() {
+	if r.inbox.unready.bundles == 0 {
+		return
+	}
+	for _, in := range r.inbox.sorted() {
+		if in.unready {
+			r.check(in)
+		}
+	}
+}
+
+// check asks for a bundle's check.
+func (r *Relay) check(in *incoming) {
+	in.unready = false
+	r.emit(CheckProof{Bundle: in.bundle, From: in.from, Key: in.key})
+	r.lookAgain(in, 8*r.cfg.Patience)
+}
+
+// sorted are the bundles in an order that does not depend on chance.
+func (b *inbox) sorted() []*incoming {
+	return slices.SortedFunc(maps.Values(b.bundles), func(x, y *incoming) int { return bytes.Compare(x.key[:], y.key[:]) })
 }
 
 func (r *Relay) lookAgain(in *incoming, wait time.Duration) {
@@ -322,10 +347,8 @@ func (r *Relay) overdue(in *incoming) {
 		return
 	}
 	if in.unready && in.rounds < maxUnready {
-		in.unready = false
 		in.rounds++
-		r.emit(CheckProof{Bundle: in.bundle, From: in.from, Key: in.key})
-		r.lookAgain(in, 8*r.cfg.Patience)
+		r.check(in)
 		return
 	}
 	if !in.checked { // the answer to CheckProof got lost, or it is always the same

@@ -14,7 +14,12 @@ import (
 // [RelayConfig].Committees. That of a shard may be nil: it is as before. The own
 // one may be without ourselves; the relay then answers, and hands on what comes.
 // Others, by shard too, may have a seat there in the meantime, or no longer.
-type CommitteesChanged struct{ Committees, Others [][]chain.ValidatorID }
+type CommitteesChanged struct {
+	Committees, Others [][]chain.ValidatorID
+	// Anew says that the own shard goes on to another term, maybe with the same
+	// members: bodies that the last one left undone are in no block.
+	Anew bool
+}
 
 // members are the validators of all shards, as far as this one knows.
 type members struct {
@@ -67,6 +72,21 @@ func (m *members) set(s int, list []chain.ValidatorID) {
 // own are the members of our shard, by seat.
 func (r *Relay) own() []chain.ValidatorID { return r.members.now[r.cfg.Shard] }
 
+// settled are the members of our shard that had a seat before the last change, or
+// all if none had: who comes in need not know of its seat yet.
+func (r *Relay) settled() []chain.ValidatorID {
+	var list []chain.ValidatorID
+	for _, v := range r.own() {
+		if slices.Contains(r.members.before[r.cfg.Shard], v) {
+			list = append(list, v)
+		}
+	}
+	if list == nil {
+		return r.own()
+	}
+	return list
+}
+
 // committeesChanged takes new members. Who has got a seat takes up what is open.
 func (r *Relay) committeesChanged(ev *CommitteesChanged) {
 	if n := len(r.members.now); len(ev.Committees) != n || ev.Others != nil && len(ev.Others) != n {
@@ -81,9 +101,11 @@ func (r *Relay) committeesChanged(ev *CommitteesChanged) {
 	if r.seat = slices.Index(r.own(), r.cfg.Self); r.seat >= 0 && !had {
 		r.takeUp()
 	}
-	if !slices.Equal(own, r.own()) {
+	if ev.Anew || !slices.Equal(own, r.own()) {
 		r.offerAgain()
 	}
+	r.tellOthers()
+	r.checkAgain()
 }
 
 // peer is the account of a validator.

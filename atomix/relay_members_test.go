@@ -87,7 +87,10 @@ func TestWhoComesAndGoesIsAskedLater(t *testing.T) {
 	asked := map[chain.ValidatorID]bool{}
 	for range 64 {
 		for _, e := range o.wait(patience) {
-			asked[e.(sm.Send).To[0]] = true
+			v := e.(sm.Send).To[0]
+			if asked[v] = true; v > 1 && !(asked[0] && asked[1]) {
+				t.Errorf("validator %d is asked first, who comes or goes", v)
+			}
 		}
 	}
 	id := w.shards[1].finals[0].report.Opened[0].Tx.ID
@@ -112,8 +115,10 @@ func TestANewCommitteeIsOfferedWhatWaits(t *testing.T) {
 	if d.Value.(SubmitBundle).Bundle.Header.Height != proofs[0].Header.Height {
 		t.Fatalf("%+v", d.Value)
 	}
-	m := only[sm.Send](t, o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {5, 6, 7, 8}}}))
-	if l := m.Msg.(*Letter); l.To != 1 || m.To[0] < 5 {
+	o.nothing(o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {5, 4, 7, 8}}}))
+	only[sm.Deliver](t, o.step(CommitteesChanged{Committees: make([][]chain.ValidatorID, 2), Anew: true})) // the same, in another term
+	m := only[sm.Send](t, o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{nil, {9, 6, 7, 10}}}))
+	if l := m.Msg.(*Letter); l.To != 1 || m.To[0] != 7 { // the others need not know of their seats yet
 		t.Fatalf("handed on to %v", m.To)
 	}
 	if len(o.r.inbox.bundles) != 0 {
@@ -194,4 +199,48 @@ func TestWhatIsOpenIsToldAgainInEachEpoch(t *testing.T) {
 	w.shards[1].expect(tx.ID, chain.Committed)
 	l.carry(w.shards[1].bundle(tx.ID, 0))
 	l.expect(tx.ID, chain.Committed)
+}
+
+// Whom we told of a block and who then turns out to leave may have left: another
+// one is told. After the patience has passed it is asked for instead.
+func TestWhatALeaverWasToldIsToldAgain(t *testing.T) {
+	w := newWorld(t, 2, 100, 100)
+	o := newOne(t, w)
+	leaver := bundleTo(t, lockOne(o, 0, 0))
+	stays := (leaver + 1) % 4
+	change := func(members ...chain.ValidatorID) []sm.Effect {
+		return o.step(CommitteesChanged{Committees: [][]chain.ValidatorID{members, nil}, Others: [][]chain.ValidatorID{{leaver}, nil}})
+	}
+	o.nothing(change(leaver, stays))
+	o.now = o.now.Add(patience - 1)
+	if to := bundleTo(t, change(stays)); to != stays {
+		t.Fatalf("told validator %d, %d stays", to, stays)
+	}
+	o.nothing(change(stays, 9))
+	o.now = o.now.Add(patience)
+	o.nothing(change(9))
+	for range 2 * maxTold {
+		o.r.announce(w.shards[1].finals[0].block, 0, 0, nil)
+	}
+	if len(o.r.told) != maxTold {
+		t.Errorf("%d are kept", len(o.r.told))
+	}
+}
+
+// What could not be checked is checked again as soon as committees change, as its
+// own may be known by then.
+func TestANewCommitteeHasUnreadyBundlesChecked(t *testing.T) {
+	w, proofs := transfers(t, 1)
+	o := newOne(t, w)
+	check := only[CheckProof](t, o.receive(0, &BundleMsg{proofs[0]}))
+	changed := CommitteesChanged{Committees: make([][]chain.ValidatorID, 2)}
+	o.nothing(o.step(changed)) // it is being checked
+	for range 2 * maxUnready {
+		o.nothing(o.step(ProofChecked{check.Key, chain.Rule(chain.ErrNotReady, "of an epoch to come")}))
+		check = only[CheckProof](t, o.step(changed))
+	}
+	only[sm.Deliver](t, o.step(ProofChecked{check.Key, nil}))
+	if u := o.r.inbox.unready; u.bundles != 0 {
+		t.Fatalf("%+v is left", u)
+	}
 }

@@ -1,6 +1,7 @@
 package atomix
 
 import (
+	"slices"
 	"time"
 
 	"ios/chain"
@@ -9,12 +10,17 @@ import (
 // job is to get a shard's answers to what a block told it.
 type job struct {
 	height  uint64
+	segment int // of the block; only of a job in Relay.told
 	dest    chain.ShardID
 	told    []chain.Entry // a segment of the block, or what is left of it
 	attempt int
 	sent    bool // to the member to
 	to      chain.ValidatorID
+	at      time.Time // when it was told, if it was
 }
+
+// maxTold bounds the segments that we may have told to nobody.
+const maxTold = 128
 
 // maxBackoff bounds how much rarer later questions become.
 const maxBackoff = 3 // 2^3 times
@@ -30,6 +36,7 @@ func (r *Relay) decided(ev *Decided) {
 			it.told = rep.Height
 		}
 	}
+	late := r.lateYes(rep)
 	for _, h := range rep.Heard {
 		if it := r.items[h.ID]; it != nil {
 			it.yes.Add(h.Shard)
@@ -41,8 +48,12 @@ func (r *Relay) decided(ev *Decided) {
 	for i := range rep.Closed {
 		delete(r.items, rep.Closed[i].ID)
 	}
-	r.settleInbox(rep)
 	r.recent.add(ev.Block, rep, r.cfg.Shard)
+	r.contradictWaiting(rep)
+	r.settleInbox(rep)
+	if r.rank(ev.Block) == 0 {
+		r.remind(late)
+	}
 	for i := range rep.Tree {
 		switch dest := rep.Tree[i].Dest; dest {
 		case r.cfg.Shard:
@@ -61,27 +72,58 @@ func (r *Relay) open(o *Opened) {
 	}
 }
 
-// announce tells a shard of a new block's segment, if it is our turn, and begins
-// to watch for the answers. The first turn is that of the leader who has just
-// made the block's certificate: nobody is as surely alive.
-func (r *Relay) announce(block *chain.Block, segment int, dest chain.ShardID, told []chain.Entry) {
-	height := block.Header.Height
-	j := &job{height: height, dest: dest, told: told}
+// rank is how many members come before us in telling of a block, -1 without a
+// seat. The first is the leader who has just made the block's certificate: nobody is
+// as surely alive.
+func (r *Relay) rank(block *chain.Block) int {
 	if r.seat < 0 {
-		return
+		return -1
 	}
 	n := uint64(len(r.own()))
 	lead := int((block.Cert.View%n + uint64(r.lead)) % n)
-	rank := (r.seat - lead + int(n)) % int(n)
+	return (r.seat - lead + int(n)) % int(n)
+}
+
+// announce tells a shard of a new block's segment, if it is our turn, and begins
+// to watch for the answers.
+func (r *Relay) announce(block *chain.Block, segment int, dest chain.ShardID, told []chain.Entry) {
+	height := block.Header.Height
+	j := &job{height: height, segment: segment, dest: dest, told: told}
+	rank := r.rank(block)
+	if rank < 0 {
+		return
+	}
 	if rank == 0 {
-		if b := r.recent.segment(height, segment); b != nil {
-			_, draw := r.turn(height, dest)
-			j.sent, j.to = true, r.contact(dest, draw)
-			r.send(j.to, dest, &BundleMsg{r.withTxs(b, nil)})
+		r.tell(j)
+		r.told = append(r.told, j)
+		if n := len(r.told) - maxTold; n > 0 {
+			r.told = slices.Delete(r.told, 0, n)
 		}
 	}
 	if r.firstPending(j) >= 0 {
 		r.schedule(r.now.Add(time.Duration(rank+1)*r.cfg.Patience), j, nil)
+	}
+}
+
+// tell sends a job's segment.
+func (r *Relay) tell(j *job) {
+	if b := r.recent.segment(j.height, j.segment); b != nil {
+		_, draw := r.turn(j.height, j.dest)
+		j.sent, j.to, j.at = true, r.contact(j.dest, draw), r.now
+		r.send(j.to, j.dest, &BundleMsg{r.withTxs(b, nil)})
+	}
+}
+
+// tellOthers tells what was told of late to who does not surely have a seat: it
+// may have left, and then nobody knows of it for as long as the patience lasts.
+func (r *Relay) tellOthers() {
+	r.told = slices.DeleteFunc(r.told, func(j *job) bool {
+		return j.attempt > 0 || r.now.Sub(j.at) >= r.cfg.Patience
+	})
+	for _, j := range r.told {
+		if !slices.Contains(r.members.now[j.dest], j.to) {
+			r.tell(j)
+		}
 	}
 }
 
@@ -125,7 +167,11 @@ func (r *Relay) pursue(j *job) {
 		r.peer(j.to).slowUntil = r.now.Add(slowFor * r.cfg.Patience)
 	}
 	j.attempt++
-	to := r.choose(r.members.all(j.dest), draw+rank+j.attempt)
+	list := r.members.now[j.dest]
+	if j.attempt > len(list) { // in the end, who comes or goes
+		list = r.members.all(j.dest)
+	}
+	to := r.choose(list, draw+rank+j.attempt)
 	j.sent, j.to = true, to
 	r.peer(to).asked = min(r.peer(to).asked+len(ids), maxAsked)
 	r.send(to, j.dest, &QueryMsg{ids})

@@ -15,7 +15,7 @@ const (
 	recallTokens = 4
 	maxRecalls   = 64
 	maxAsked     = 8 * MaxQuery
-	maxUnchecked = 8 // bundles of one peer
+	maxUnchecked = 12 // bundles of one peer
 )
 
 // peer is what the relay keeps of another validator.

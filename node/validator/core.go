@@ -65,8 +65,8 @@ type Core struct {
 	status     byzcoin.Status
 	term       chain.Term // with seat: what the parts were told
 	seat       int
-	terms      map[chain.ShardID]chain.Term // of others' last proofs
-	stale      bool                         // the relay does not know of terms
+	stale      bool // the relay does not know of the committees
+	led        int  // the seat that leads the first view of the term, as the last step left it
 	first      firstBlock
 	ready      *transepoch.Ready // ours, that we are ready
 	readyBy    sig.PublicKey     // the key that signed it
@@ -172,8 +172,8 @@ func New(cfg Config, records iter.Seq[sm.Persist]) (*Core, error) {
 	}
 	c := &Core{
 		cfg: cfg, state: cfg.State, pool: newPool(cfg.Limits), checks: make(map[chain.Hash]byzcoin.Check),
-		terms: make(map[chain.ShardID]chain.Term), heard: make(map[chain.ValidatorID]time.Time),
-		seen: make(map[chain.TxID]struct{}), handed: make(map[chain.Hash]time.Time),
+		heard: make(map[chain.ValidatorID]time.Time),
+		seen:  make(map[chain.TxID]struct{}), handed: make(map[chain.Hash]time.Time),
 		doubted: make(map[chain.TxID]time.Time),
 	}
 	cfg.Agreement.App = ledger{c}
@@ -278,17 +278,20 @@ func (c *Core) inOffice() {
 		c.stepAgreement(ev)
 	}
 	if term, seat := c.bft.Term(), c.bft.Seat(); term != c.term || seat != c.seat {
-		if term != c.term {
+		anew := term != c.term
+		if anew {
 			c.first = firstBlock{since: c.now}
 		}
-		c.term, c.seat, c.stale = term, seat, true
+		c.term, c.seat, c.stale = term, seat, false
 		c.sift()
 		c.settle()
+		c.committees(anew)
 	}
 	if c.stale {
 		c.stale = false
-		c.committees()
+		c.committees(false)
 	}
+	c.led = c.lead()
 }
 
 func (c *Core) event(ev sm.Event) {
@@ -346,7 +349,8 @@ func (c *Core) start() {
 	c.finals = nil
 	c.term, c.seat = c.bft.Term(), c.bft.Seat()
 	c.first = firstBlock{since: c.now}
-	c.committees()
+	c.led = c.lead()
+	c.committees(false)
 	c.stepRelay(atomix.Restored{Open: c.state.OpenRecords()})
 	c.follow()
 	c.stepAgreement(byzcoin.Start{})

@@ -92,6 +92,9 @@ func (c *Core) rankAfter(author chain.ValidatorID) int {
 // seat: then it is for the others to put it up, and for us if we get one again.
 func (c *Core) sift() {
 	epoch, seat := c.bft.Term().Epoch, c.bft.Seat()
+	if seat < 0 {
+		c.pool.bundles = queue[*chain.Bundle]{} // the relay hands them on
+	}
 	out := c.pool.sieve(func(t *chain.Tx) error {
 		switch {
 		case t.Expiry < epoch:

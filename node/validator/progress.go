@@ -139,40 +139,27 @@ func (c *Core) ourTurn(since, authored time.Time) bool {
 	return true
 }
 
-// committees tells the relay who is a member where. Of another shard it knows
-// the term of its last proof, and who comes and goes in the epoch.
-func (c *Core) committees() {
+// committees tells the relay who is a member where. In another shard those surely
+// are whose seats the epoch leaves alone; how far the shard is in it need not be
+// known here. anew says that our shard has gone on to another term.
+func (c *Core) committees(anew bool) {
 	n := c.cfg.Params.Shards
-	ev := atomix.CommitteesChanged{Committees: make([][]chain.ValidatorID, n), Others: make([][]chain.ValidatorID, n)}
+	ev := atomix.CommitteesChanged{Committees: make([][]chain.ValidatorID, n), Others: make([][]chain.ValidatorID, n), Anew: anew}
 	var plan *transepoch.Plan
 	if len(c.epochs) > 0 {
 		plan = c.epochs[len(c.epochs)-1].Plan
 	}
 	for s := range n {
-		shard := chain.ShardID(s)
 		known := plan != nil && s < len(plan.Old)
-		term, proven := c.terms[shard]
 		switch {
-		case shard == c.state.Shard():
+		case chain.ShardID(s) == c.state.Shard():
 			ev.Committees[s] = c.bft.Members()
-		case proven && (!known || term.Epoch >= plan.Epoch):
-			if b, err := c.cfg.Agreement.Committees.Committee(shard, term); err == nil {
-				ev.Committees[s] = b.Members
-			}
 		case known:
-			ev.Committees[s] = plan.Old[s]
+			ev.Committees[s] = stay(plan.Old[s], plan.New[s])
 		}
 		if known {
 			ev.Others[s] = without(either(plan.Old[s], plan.New[s]), ev.Committees[s])
 		}
 	}
 	c.stepRelay(ev)
-}
-
-// proven notes in which term another shard is, by a proof that was checked.
-func (c *Core) proven(h *chain.Header) {
-	if old, ok := c.terms[h.Shard]; !ok || h.Term().Compare(old) > 0 {
-		c.terms[h.Shard] = h.Term()
-		c.stale = true
-	}
 }

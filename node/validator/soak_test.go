@@ -3,26 +3,12 @@ package validator_test
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
+	"ios/internal/testenv"
 	"ios/node/validator/simnet"
 )
-
-// setting is a number from the environment.
-func setting(t *testing.T, name string, usual uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return usual
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // TestSoak runs whole networks with every fault on, one for each seed:
 //
@@ -30,7 +16,7 @@ func setting(t *testing.T, name string, usual uint64) uint64 {
 //
 // and IOS_SEED=n begins at seed n.
 func TestSoak(t *testing.T) {
-	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 3)
+	first, count := testenv.Setting(t, "IOS_SEED", 1), testenv.Setting(t, "IOS_SEEDS", 3)
 	begin, told := time.Now(), time.Now()
 	var sum simnet.Stats
 	failed := 0

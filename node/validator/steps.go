@@ -53,7 +53,6 @@ func (c *Core) stepRelay(ev sm.Event) {
 	for _, e := range c.relay.Step(c.now, ev) {
 		if d, ok := e.(sm.Deliver); ok {
 			if s, ok := d.Value.(atomix.SubmitBundle); ok {
-				c.proven(&s.Bundle.Header)
 				c.pool.addBundle(s.Bundle) // if there is no room, the relay offers it again
 				continue
 			}
@@ -118,7 +117,7 @@ func (c *Core) final(v byzcoin.Final) {
 	}
 	c.persistOutcomes(r)
 	c.out = append(c.out, sm.Deliver{Value: Decided{v.Block, v.Bodies, r, v.Synced}})
-	c.stepRelay(atomix.Decided{Block: v.Block, Report: r, Lead: c.lead()})
+	c.stepRelay(atomix.Decided{Block: v.Block, Report: r, Lead: c.led})
 	c.paid(r)
 	c.retryAt = time.Time{}
 	if v.Block.Header.Term() == c.bft.Term() {

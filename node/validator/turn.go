@@ -187,7 +187,7 @@ func (c *Core) epochKnown(ev EpochKnown) {
 		c.stepAgreement(byzcoin.SourcesChanged{Sources: either(p.Old[c.state.Shard()], p.New[c.state.Shard()])})
 	}
 	c.follow()
-	c.committees()
+	c.committees(false)
 	c.ask()
 }
 
@@ -198,6 +198,16 @@ func either(a, b []chain.ValidatorID) []chain.ValidatorID {
 		if !slices.Contains(a, v) {
 			list = append(list, v)
 		}
+	}
+	return list
+}
+
+// stay lists who keeps a seat, or if nobody does who comes in: that hands on what
+// it gets before it has a seat.
+func stay(old, new []chain.ValidatorID) []chain.ValidatorID {
+	list := slices.DeleteFunc(slices.Clone(old), func(v chain.ValidatorID) bool { return !slices.Contains(new, v) })
+	if len(list) == 0 {
+		return new
 	}
 	return list
 }

@@ -38,8 +38,8 @@
 //
 // A third of the runs have epochs: plans with newcomers and leavers, which stand for
 // the blocks of an identity chain and are told to the validators one by one. A
-// validator that moves runs a machine in each of two shards, and follows those that
-// it has left. Epochs are made so that a transfer never spans three of them: that
+// validator that moves runs a machine in each of two shards, and leaves a shard when it
+// has no seat there and owes nothing. Epochs are made so that a transfer never spans three of them: that
 // takes state blocks.
 //
 // # Hostile members

@@ -233,15 +233,36 @@ func (n *Net) announce(m *member, e uint64) {
 	m.known = e // and it is on its disk
 	p := n.planOf(e)
 	for s := range p.New {
-		if slices.Contains(p.New[s], m.id) && m.post(chain.ShardID(s)) == nil {
-			m.posts = append(m.posts, &post{member: m, shard: chain.ShardID(s)})
-			n.sim.Do(m.id, enlist{chain.ShardID(s)})
+		if slices.Contains(p.New[s], m.id) {
+			n.join(m, chain.ShardID(s))
 		}
 	}
 	for _, q := range m.posts {
 		n.sim.Do(m.id, to{q.shard, byzcoin.CommitteesChanged{}})
 		n.sim.Do(m.id, to{q.shard, known(p)})
 	}
+}
+
+// join has a validator take part in a shard, from what it still has on its disk.
+func (n *Net) join(m *member, s chain.ShardID) {
+	switch {
+	case m.post(s) != nil:
+	case m.leftAt == m.life && len(n.sim.Records(m.id)) < m.leftWith: // what it left is being written
+		n.sim.After(10*time.Millisecond, func() { n.join(m, s) })
+	default:
+		m.posts = append(m.posts, &post{member: m, shard: s})
+		n.sim.Do(m.id, enlist{s})
+	}
+}
+
+// maybeLeave has a validator leave a shard that has no use for it any more.
+func (n *Net) maybeLeave(p *post) {
+	if n.sim == nil || n.seat(p) >= 0 || p.core.Seat() >= 0 || p.core.Unsettled() > 0 || slices.Contains(n.planOf(p.known).New[p.shard], p.id) {
+		return
+	}
+	p.posts = slices.DeleteFunc(slices.Clone(p.posts), func(q *post) bool { return q == p })
+	p.leftAt, p.leftWith = p.life, p.returned
+	n.stats.Left++
 }
 
 // known is the news of an epoch.

@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"slices"
+	"time"
 
 	"ios/atomix"
 	"ios/chain"
@@ -14,6 +15,8 @@ type fate struct {
 	outcomes []chain.Outcome // by shard
 	accepted []bool          // by shard: it was accepted first
 	since    uint64          // the earliest epoch of a shard that recorded something
+	began    time.Duration   // when a shard first recorded something
+	turns    int             // of the involved shards until then
 }
 
 func (j *judge) fateOf(t *chain.Tx) *fate {
@@ -72,12 +75,36 @@ func (j *judge) outcome(f *fate, shard chain.ShardID, o chain.Outcome) {
 		}
 	}
 	f.outcomes[shard] = o
+	if cross {
+		j.timed(f)
+	}
 	if e := j.chains[shard].state.Report().Epoch; f.since == 0 || e < f.since {
 		f.since = e
 	}
 	j.dealtWith(shard, f.tx.ID)
 	j.spent(f, shard, o, before)
 	j.tellClients(f, shard, o)
+}
+
+// timed notes how long a transfer across shards took whose shards went from term
+// to term meanwhile, from the first outcome to the last.
+func (j *judge) timed(f *fate) {
+	turns, records, closed := 0, 0, 0
+	for _, s := range f.involved {
+		turns += j.chains[s].turns
+		if o := f.outcomes[s]; o != 0 {
+			records++
+			if o != chain.Accepted {
+				closed++
+			}
+		}
+	}
+	if records == 1 && f.since == 0 {
+		f.began, f.turns = j.now(), turns
+	}
+	if closed == len(f.involved) && turns > f.turns {
+		j.transfers = append(j.transfers, j.now()-f.began)
+	}
 }
 
 // spent notes which coins an outcome takes and makes.

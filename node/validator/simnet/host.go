@@ -106,7 +106,10 @@ const timerShift = 48
 func (h *host) Step(now time.Time, ev sm.Event) []sm.Effect {
 	switch ev := ev.(type) {
 	case enlist:
-		return h.open(h.m.post(ev.shard), now, nil)
+		if p := h.m.post(ev.shard); p != nil {
+			return h.open(p, now, h.sim.Records(h.m.id))
+		}
+		return nil
 	case to:
 		return h.step(h.m.post(ev.shard), now, ev.event)
 	case sm.Receive:
@@ -127,7 +130,9 @@ func (h *host) step(p *post, now time.Time, ev sm.Event) []sm.Effect {
 	}
 	effects := p.core.Step(now, ev)
 	h.stumble(h.m)
-	return h.wrap(p, effects)
+	out := h.wrap(p, effects)
+	h.maybeLeave(p)
+	return out
 }
 
 // wrap marks the effects as those of a shard's machine.

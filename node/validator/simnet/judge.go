@@ -28,6 +28,8 @@ type judge struct {
 	promises map[promise]chain.ValidatorID
 	unkept   int             // promises that no final block keeps yet
 	gaps     []time.Duration // between final blocks, of all shards
+	// transfers are how long transfers took that met a turn of a shard.
+	transfers []time.Duration
 }
 
 // finality is a shard's chain of final blocks.
@@ -39,9 +41,10 @@ type finality struct {
 	numbers map[chain.ValidatorID]uint64 // in the term
 
 	transition transepoch.State
-	leads      map[chain.Term]int  // the seats that lead the first views
-	lastAt     time.Duration       // when the last block was final
-	turned     bool                // it was the last of its term
+	leads      map[chain.Term]int // the seats that lead the first views
+	lastAt     time.Duration      // when the last block was final
+	turned     bool               // it was the last of its term
+	turns      int
 	done       map[chain.TxID]bool // transactions with an outcome, or in a final body
 }
 
@@ -209,6 +212,7 @@ func (j *judge) turn(f *finality, b *chain.Block, bodies []*chain.Body) {
 			j.present(f, &before, plan, rec)
 		}
 		f.transition, f.turned = next, true
+		f.turns++
 		clear(f.numbers)
 		f.leads[f.term()] = leadOf(b, j.board(h.Shard, f.term()))
 		j.stats.Turns++

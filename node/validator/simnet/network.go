@@ -51,6 +51,8 @@ type member struct {
 	known    uint64 // the newest epoch that it knows of
 	life     int
 	returned int // records that its lives have returned
+	// The life in which it last left a shard, and what it had returned by then.
+	leftAt, leftWith int
 }
 
 func (m *member) voice(scheme cosi.Scheme) func(sig.PublicKey) (byzcoin.Voice, bool) {

@@ -24,6 +24,8 @@ type Plan struct {
 	Down                    int           // at once, 0 for any number
 	Blackouts               int           // times that a whole shard loses power
 	Payments                int           // clients' transactions
+	Wealth                  uint64        // of all owners, in units of the usual one; 0 is 1
+	Alone                   bool          // clients submit to one validator of a shard and do not look back
 	Fragile                 float64       // chance at each step of a validator that it crashes just after
 	Cuts                    int           // times that a shard is cut off from the others
 	Snapshots               time.Duration // about, between two of a validator; 0 for none

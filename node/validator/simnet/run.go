@@ -15,6 +15,9 @@ import (
 type Result struct {
 	Stats
 	Hash [32]byte // of the whole run
+	// Transfers are how long transfers across shards took, from the first outcome
+	// to the last, during which one of the shards went on to another term; ascending.
+	Transfers []time.Duration
 }
 
 // Calm is what the network does when the faults have ended.
@@ -47,10 +50,12 @@ func Run(p Plan) (Result, error) {
 	}
 	n.ok()
 	n.stats.Steps, n.stats.Simulated, n.stats.Pace = n.sim.Steps(), n.sim.Elapsed(), n.judge.pace()
+	slices.Sort(n.judge.transfers)
+	r := Result{n.stats, n.sim.Hash(), n.judge.transfers}
 	if err := n.sim.Err(); err != nil {
-		return Result{n.stats, n.sim.Hash()}, fmt.Errorf("%w\n%v\nTo see it again: IOS_SEED=%d IOS_SEEDS=1 go test ./node/validator -run Soak -v", err, &p, p.Seed)
+		return r, fmt.Errorf("%w\n%v\nTo see it again: IOS_SEED=%d IOS_SEEDS=1 go test ./node/validator -run Soak -v", err, &p, p.Seed)
 	}
-	return Result{n.stats, n.sim.Hash()}, nil
+	return r, nil
 }
 
 // ok reports whether nothing has broken.

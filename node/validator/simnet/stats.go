@@ -32,6 +32,7 @@ type Stats struct {
 	Carried int // transactions, once for each term that left them unfinished
 	Waits   int // of members for batches that would leave too many seats absent
 	Absent  int // seats at once
+	Left    int // shards that validators left
 	// BadTurns are those that traitors made up.
 	BadTurns int
 	Pace     time.Duration // the median time between two final blocks of a shard
@@ -63,6 +64,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Carried += o.Carried
 	s.Waits += o.Waits
 	s.BadTurns += o.BadTurns
+	s.Left += o.Left
 	s.Absent = max(s.Absent, o.Absent)
 	s.Pace = max(s.Pace, o.Pace)
 	s.TurnGap = max(s.TurnGap, o.TurnGap)

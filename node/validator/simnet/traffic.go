@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"ios/chain"
@@ -95,6 +96,11 @@ func (n *Net) pay() {
 	}
 	n.stats.Submitted++
 	switch k := n.intn(10); {
+	case n.plan.Alone:
+		in := n.params.InputShards(t)
+		for _, s := range in.List() {
+			n.insist(s, t)
+		}
 	case k < 4:
 		n.byTransfer(t)
 	case k < 8:
@@ -132,6 +138,21 @@ func (n *Net) byHand(t *chain.Tx) {
 		for range n.intn(3) {
 			n.sim.After(n.below(time.Second), func() { n.post(s, t.Raw) })
 		}
+	}
+}
+
+// insist submits a payment to one validator after the other until one accepts it.
+func (n *Net) insist(s chain.ShardID, t *chain.Tx) {
+	list := n.seats(s)
+	p := n.members[list[n.intn(len(list))]].there(s)
+	again := func() { n.sim.After(50*time.Millisecond, func() { n.insist(s, t) }) }
+	err := n.submit(p, t.Raw, func(errs []error) {
+		if errs[0] != nil && !errors.Is(errs[0], chain.ErrSpent) {
+			again()
+		}
+	})
+	if err != nil {
+		again()
 	}
 }
 

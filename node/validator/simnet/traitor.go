@@ -255,7 +255,7 @@ func (t *traitor) act() {
 	}
 	if t.does(Complains) {
 		for _, id := range list {
-			t.sim.Inject(t.m.id, id, &mail{p.shard, validator.Agreement(c.term(), &byzcoin.Complaint{View: c.view + uint64(t.intn(3))})})
+			t.sim.Inject(t.m.id, id, &mail{p.shard, validator.Agreement(c.term(), &byzcoin.Complaint{View: c.view + uint64(t.intn(3)), Height: 1 << 40})})
 		}
 	}
 	if t.does(Forges) {

@@ -57,7 +57,7 @@ func (n *Net) allocate() (allocations []chain.Output) {
 	for s := range n.wallets {
 		for _, w := range n.wallets[s] {
 			for range coinsPerWallet {
-				amount := 100 + 50*uint64(len(allocations)%7)
+				amount := (100 + 50*uint64(len(allocations)%7)) * max(1, n.plan.Wealth)
 				op := chain.OutPoint{Tx: tx, Index: uint32(len(allocations))}
 				allocations = append(allocations, chain.Output{Owner: w.addr, Amount: amount})
 				n.supply += amount
