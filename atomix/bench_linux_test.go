@@ -2,22 +2,13 @@ package atomix
 
 import (
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"ios/chain"
 	"ios/chain/cosi"
+	"ios/internal/testenv"
 )
-
-// cpu is what the process has used so far.
-func cpu() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
 
 // bundlesFor are the bundles of what s has just executed for another shard, as
 // that shard decodes them, in bodies of up to 2,000 transactions.
@@ -77,9 +68,9 @@ func BenchmarkTransfer(b *testing.B) {
 			var mallocs, bytes uint64
 			for b.Loop() {
 				runtime.ReadMemStats(&before)
-				start := cpu()
+				start := testenv.CPU(b)
 				s.Execute(h(height), bodies)
-				execute += cpu() - start
+				execute += testenv.CPU(b) - start
 				runtime.ReadMemStats(&after)
 				mallocs, bytes = mallocs+after.Mallocs-before.Mallocs, bytes+after.TotalAlloc-before.TotalAlloc
 				if n := count(s.Report()); n != txs {

@@ -2,21 +2,11 @@ package chain
 
 import (
 	"encoding/binary"
-	"syscall"
 	"testing"
-	"time"
 
 	"ios/chain/cosi"
+	"ios/internal/testenv"
 )
-
-// cpu is what the process has used so far.
-func cpu() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
 
 // manyTxs are n transactions with an input and an output, to shard 1 of 2. Their
 // signatures are none.
@@ -43,12 +33,12 @@ func BenchmarkEncode(b *testing.B) {
 		bundle.Segment.Entries = append(bundle.Segment.Entries, Entry{txs[i].ID, Accepted})
 	}
 	b.ReportAllocs()
-	start := cpu()
+	start := testenv.CPU(b)
 	for b.Loop() {
 		bundle.Raw = nil
 		bundle.Encode()
 	}
-	b.ReportMetric(float64((cpu()-start).Nanoseconds())/float64(b.N*len(txs)), "cpu-ns/tx")
+	b.ReportMetric(float64((testenv.CPU(b)-start).Nanoseconds())/float64(b.N*len(txs)), "cpu-ns/tx")
 }
 
 // BenchmarkDecode is what a member does with a body of 1,024 transactions, or with
@@ -80,13 +70,13 @@ func BenchmarkDecode(b *testing.B) {
 		measure := func(what string, f func() error) {
 			b.Run(name+"/"+what, func(b *testing.B) {
 				b.ReportAllocs()
-				start := cpu()
+				start := testenv.CPU(b)
 				for b.Loop() {
 					if err := f(); err != nil {
 						b.Fatal(err)
 					}
 				}
-				b.ReportMetric(float64((cpu()-start).Nanoseconds())/float64(b.N*n), "cpu-ns/tx")
+				b.ReportMetric(float64((testenv.CPU(b)-start).Nanoseconds())/float64(b.N*n), "cpu-ns/tx")
 			})
 		}
 		measure("decode", func() error {

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/cosi/cositest"
 	"ios/internal/sm"
+	"ios/internal/testenv"
 )
 
 // What a run costs all servers together, in one process: dealing, the choice, two
@@ -27,31 +26,22 @@ func BenchmarkRun(b *testing.B) {
 		b.Run(fmt.Sprintf("%d servers in groups of %d", c.n, c.size), func(b *testing.B) {
 			h := newHall(b, c.n, c.size)
 			var raw []byte
-			cpu := cpuTime()
+			cpu := testenv.CPU(b)
 			for b.Loop() {
 				raw = h.run(b)
 			}
-			b.ReportMetric((cpuTime()-cpu).Seconds()/float64(b.N), "cpu-s/run")
+			b.ReportMetric((testenv.CPU(b)-cpu).Seconds()/float64(b.N), "cpu-s/run")
 			b.ReportMetric(float64(len(raw)), "transcript-bytes")
-			cpu = cpuTime()
+			cpu = testenv.CPU(b)
 			const times = 3
 			for range times {
 				if _, err := Verify(h.cfg, raw); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric((cpuTime()-cpu).Seconds()/times, "verify-cpu-s")
+			b.ReportMetric((testenv.CPU(b)-cpu).Seconds()/times, "verify-cpu-s")
 		})
 	}
-}
-
-// cpuTime is what the process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // hall is all servers in one process, with their cosi keys, under the committee's

@@ -2,8 +2,6 @@ package eds
 
 import (
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -11,27 +9,15 @@ import (
 	"ios/chain/vrf"
 	"ios/internal/sim"
 	"ios/internal/sm"
+	"ios/internal/testenv"
 )
-
-// number reads a setting of the environment.
-func number(t *testing.T, name string, usual uint64) uint64 {
-	s := os.Getenv(name)
-	if s == "" {
-		return usual
-	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // TestLotteryChaos runs lotteries through every fault at once: IOS_SEEDS=1000 for
 // a soak, IOS_SEED=17 IOS_SEEDS=1 to see one again. When it is over a leader
 // succeeds, and all back it.
 func TestLotteryChaos(t *testing.T) {
-	first := number(t, "IOS_SEED", 1)
-	for seed := first; seed < first+number(t, "IOS_SEEDS", 10); seed++ {
+	first := testenv.Setting(t, "IOS_SEED", 1)
+	for seed := first; seed < first+testenv.Setting(t, "IOS_SEEDS", 10); seed++ {
 		lotteryChaos(t, seed)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"ios/chain/vrf"
 	"ios/internal/sim"
 	"ios/internal/sm"
+	"ios/internal/testenv"
 )
 
 func TestTheLowestTicketLeads(t *testing.T) {
@@ -206,7 +207,7 @@ func shownToHalf(t *testing.T, n int, seed uint64, held int, later time.Duration
 
 // A ticket that is shown to half of the members costs a round at most, each.
 func TestATicketShownToHalf(t *testing.T) {
-	for seed := range number(t, "IOS_SEEDS", 9) {
+	for seed := range testenv.Setting(t, "IOS_SEEDS", 9) {
 		n := 4 + 3*int(seed%3)
 		for held := 1; held <= cosi.Faults(n); held++ {
 			w := shownToHalf(t, n, 20+seed, held, 10*time.Millisecond)
@@ -220,7 +221,7 @@ func TestATicketShownToHalf(t *testing.T) {
 
 // The same when the first leader fails and the ticket comes out only then.
 func TestATicketShownToHalfLate(t *testing.T) {
-	for seed := range number(t, "IOS_SEEDS", 9) {
+	for seed := range testenv.Setting(t, "IOS_SEEDS", 9) {
 		n := 7 + 3*int(seed%2)
 		w := shownToHalf(t, n, 40+seed, 1, 2*testDelta+testRound/2)
 		w.lazy[w.order(0)[1]] = true

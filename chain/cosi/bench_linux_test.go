@@ -2,21 +2,11 @@ package cosi_test
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
-	"time"
 
 	"ios/chain/cosi"
+	"ios/internal/testenv"
 )
-
-// cpu is what the process has used so far.
-func cpu() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
 
 // BenchmarkWholeRound is the CPU time of everybody's work for one certificate, in
 // one process: all sign, the root gathers and checks, and then the others check
@@ -29,11 +19,11 @@ func BenchmarkWholeRound(b *testing.B) {
 		}{{"root checks", 0}, {"all check", s - 1}} {
 			b.Run(fmt.Sprintf("%d/%s", s, c.name), func(b *testing.B) {
 				m := gather(b, cosi.BLS{}, s)
-				start := cpu()
+				start := testenv.CPU(b)
 				for b.Loop() {
 					m.wholeRound(b, c.others)
 				}
-				b.ReportMetric(float64((cpu()-start).Microseconds())/1000/float64(b.N), "cpu-ms")
+				b.ReportMetric(float64((testenv.CPU(b)-start).Microseconds())/1000/float64(b.N), "cpu-ms")
 			})
 		}
 	}

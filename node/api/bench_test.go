@@ -4,16 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
 	"testing"
 	"time"
-)
 
-func cpu() time.Duration {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
+	"ios/internal/testenv"
+)
 
 // BenchmarkSubmit is the cost of one request with one transaction of 265
 // bytes. The clients are bare connections that write prepared bytes, so that
@@ -36,7 +31,7 @@ func BenchmarkSubmit(b *testing.B) {
 					conns[i].SetDeadline(time.Time{})
 				}
 				b.ReportAllocs()
-				before := cpu()
+				before := testenv.CPU(b)
 				b.ResetTimer()
 				done := make(chan error)
 				for i, c := range conns {
@@ -61,7 +56,7 @@ func BenchmarkSubmit(b *testing.B) {
 					}
 				}
 				b.StopTimer()
-				b.ReportMetric(float64((cpu()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
+				b.ReportMetric(float64((testenv.CPU(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 			})
 		}
 	}
@@ -99,7 +94,7 @@ func BenchmarkPublish(b *testing.B) {
 			for range readers {
 				<-got
 			}
-			before := cpu()
+			before := testenv.CPU(b)
 			b.ResetTimer()
 			for range b.N {
 				r.Publish(0, r.backend.block(400))
@@ -108,7 +103,7 @@ func BenchmarkPublish(b *testing.B) {
 				}
 			}
 			b.StopTimer()
-			b.ReportMetric(float64((cpu()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64((testenv.CPU(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 		})
 	}
 }

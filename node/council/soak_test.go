@@ -9,21 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"ios/internal/testenv"
 	"ios/node/validator/simnet"
 )
-
-func setting(t *testing.T, name string, usual uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return usual
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // tally is what the soak has come to so far.
 type tally struct {
@@ -65,7 +53,7 @@ func (s *tally) add(seed uint64, w *world, r *simnet.Result) {
 // tells every ten seconds how far it is; IOS_SEED=n begins at seed n. Seeds are
 // shared out among the processors.
 func TestSoak(t *testing.T) {
-	first, count := setting(t, "IOS_SEED", 1), setting(t, "IOS_SEEDS", 2)
+	first, count := testenv.Setting(t, "IOS_SEED", 1), testenv.Setting(t, "IOS_SEEDS", 2)
 	s := &tally{first: first, last: first + count, begin: time.Now(), told: time.Now()}
 	workers := uint64(runtime.GOMAXPROCS(0))
 	t.Run("seeds", func(t *testing.T) {

@@ -3,21 +3,12 @@ package onetnet
 import (
 	"fmt"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"ios/internal/sm"
+	"ios/internal/testenv"
 )
-
-// processCPU is the time that all cores spent on this process.
-func processCPU(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // BenchmarkSend measures one direction between two validators in one process.
 // The CPU is that of both ends.
@@ -41,7 +32,7 @@ func BenchmarkSend(b *testing.B) {
 			// Stay within the queue: what is measured is delivery, not loss.
 			window := int64(min(8192, max(4, (16<<20)/size)))
 			b.SetBytes(int64(size))
-			before := processCPU(b)
+			before := testenv.CPU(b)
 			b.ResetTimer()
 			for i := range int64(b.N) {
 				for i-got.Load() >= window {
@@ -53,7 +44,7 @@ func BenchmarkSend(b *testing.B) {
 				<-arrived
 			}
 			b.StopTimer()
-			cpu := processCPU(b) - before
+			cpu := testenv.CPU(b) - before
 			b.ReportMetric(float64(cpu.Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 		})
 	}
@@ -71,14 +62,14 @@ func BenchmarkRoundTrip(b *testing.B) {
 	m := numbered(0, 200)
 	nodes[0].Send(1, m)
 	<-back
-	before := processCPU(b)
+	before := testenv.CPU(b)
 	b.ResetTimer()
 	for range b.N {
 		nodes[0].Send(1, m)
 		<-back
 	}
 	b.StopTimer()
-	b.ReportMetric(float64((processCPU(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((testenv.CPU(b)-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 }
 
 // BenchmarkIdleMesh holds a full mesh of eight validators idle for two seconds
@@ -94,13 +85,13 @@ func BenchmarkIdleMesh(b *testing.B) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	before, start := processCPU(b), time.Now()
+	before, start := testenv.CPU(b), time.Now()
 	b.ResetTimer()
 	for range b.N {
 		time.Sleep(2 * time.Second)
 	}
 	b.StopTimer()
-	b.ReportMetric(100*float64(processCPU(b)-before)/float64(time.Since(start)), "%core")
+	b.ReportMetric(100*float64(testenv.CPU(b)-before)/float64(time.Since(start)), "%core")
 	b.ReportMetric(0, "ns/op")
 }
 

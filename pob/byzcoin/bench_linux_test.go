@@ -3,7 +3,6 @@ package byzcoin
 import (
 	"bytes"
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"ios/chain/cosi"
 	"ios/chain/cosi/cositest"
 	"ios/internal/sm"
+	"ios/internal/testenv"
 )
 
 // bench runs machines without network, disk and codec.
@@ -92,13 +92,6 @@ func (x *bench) block(b *testing.B, authors int, payload []byte) {
 	}
 }
 
-// cpu is what the process has used, so that a busy machine does not show.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // BenchmarkBlock is the CPU of a block with 4 bodies of 256 kB: hashing and
 // signing each body at its author, checking its signature at the others, and
 // the votes. "free" is with collective signatures that cost next to nothing:
@@ -113,11 +106,11 @@ func BenchmarkBlock(b *testing.B) {
 				blocks := x.machines[0].height
 				b.ReportAllocs()
 				b.ResetTimer()
-				start := cpu()
+				start := testenv.CPU(b)
 				for range b.N {
 					x.block(b, 4, payload)
 				}
-				b.ReportMetric(float64((cpu()-start).Microseconds())/float64(x.machines[0].height-blocks)/float64(size), "cpu-µs/block/member")
+				b.ReportMetric(float64((testenv.CPU(b)-start).Microseconds())/float64(x.machines[0].height-blocks)/float64(size), "cpu-µs/block/member")
 				b.ReportMetric(float64(x.machines[0].height-blocks)/float64(b.N), "blocks/op")
 			})
 		}

@@ -1,32 +1,18 @@
 package byzcoin
 
 import (
-	"os"
 	"strconv"
 	"testing"
 	"time"
 
 	"ios/internal/sim"
+	"ios/internal/testenv"
 )
 
 // seeds is how many random runs a test makes: IOS_SEEDS=1000 for a soak.
-func seeds(t *testing.T, usual int) uint64 {
-	if s := os.Getenv("IOS_SEEDS"); s != "" {
-		n, err := strconv.Atoi(s)
-		must(t, err)
-		return uint64(n)
-	}
-	return uint64(usual)
-}
+func seeds(t *testing.T, usual uint64) uint64 { return testenv.Setting(t, "IOS_SEEDS", usual) }
 
-func firstSeed(t *testing.T) uint64 {
-	if s := os.Getenv("IOS_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		must(t, err)
-		return n
-	}
-	return 1
-}
+func firstSeed(t *testing.T) uint64 { return testenv.Setting(t, "IOS_SEED", 1) }
 
 var calm = sim.Faults{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond, MaxSync: time.Millisecond}
 
