@@ -3,6 +3,7 @@ package chain
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"math/bits"
 
 	"github.com/btcsuite/btcd/btcutil/bech32"
@@ -57,7 +58,10 @@ func (a Address) Text(prefix string) string {
 // what is wrong: the checksum, the network, the version or the length.
 func ParseAddress(prefix, text string) (a Address, err error) {
 	hrp, data, version, err := bech32.DecodeGeneric(text)
+	var sum bech32.ErrInvalidChecksum // its text has the one that would be right
 	switch {
+	case errors.As(err, &sum):
+		return a, Rule(ErrAddress, "%q: the checksum is wrong; check it for typing errors", text)
 	case err != nil:
 		return a, Rule(ErrAddress, "%q: %v; check it for typing errors", text, err)
 	case version != bech32.VersionM:

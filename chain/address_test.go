@@ -36,6 +36,19 @@ func TestAddressesRoundTripAndRefuseTheRest(t *testing.T) {
 	}
 }
 
+// TestTheRightChecksumIsNotTold: who is told it makes a wrong address a right one.
+func TestTheRightChecksumIsNotTold(t *testing.T) {
+	text := Address{7}.Text(PrefixMain)
+	last := "q"
+	if strings.HasSuffix(text, last) {
+		last = "p"
+	}
+	_, err := ParseAddress(PrefixMain, text[:len(text)-1]+last)
+	if err == nil || !strings.Contains(err.Error(), "the checksum is wrong") || strings.Contains(err.Error(), text[len(text)-6:]) {
+		t.Error(err)
+	}
+}
+
 func TestTheShardIsTheTopBits(t *testing.T) {
 	a := Address{0b10110111, 0b01000001}
 	for shards, want := range map[int]ShardID{1: 0, 2: 1, 4: 2, 8: 5, 16: 11, 256: 183} {

@@ -24,5 +24,5 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s is damaged at offset %d: %s; restore the data directory from another validator or a copy", e.File, e.Offset, e.Reason)
+	return fmt.Sprintf("%s is damaged at offset %d: %s; move the data directory away to fetch everything anew, and count the validator as faulty: it has forgotten what it signed", e.File, e.Offset, e.Reason)
 }

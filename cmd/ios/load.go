@@ -54,6 +54,9 @@ becomes one of this network's with the same inputs, outputs and amounts.`,
 					c.Shards = append(c.Shards, chain.ShardID(s))
 				}
 			}
+			if err := c.Check(); err != nil {
+				return usagef("%v", err)
+			}
 			report, err := load.Run(cmd.Context(), c)
 			if report != nil {
 				if err := show(cmd, report, func(w io.Writer) { writeLoad(w, report) }); err != nil {

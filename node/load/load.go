@@ -48,7 +48,8 @@ const (
 // every validator.
 const maxTxs = 6_000_000
 
-func (c *Config) check() error {
+// Check reports what cannot be measured, and puts in the defaults.
+func (c *Config) Check() error {
 	switch {
 	case c.Window < time.Second || c.Window > time.Hour:
 		return fmt.Errorf("a window of %v; from a second to an hour can be measured", c.Window)

@@ -83,7 +83,7 @@ type replay struct {
 func Replay(ctx context.Context, c Config, block *bitcoin.Block) (*ReplayReport, error) {
 	c.Shards = []chain.ShardID{0}
 	c.Window = time.Second
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	m, err := mapBlock(block, c.Faucet.Params)

@@ -28,7 +28,7 @@ var costTime = time.Second
 // Run makes the load and measures it. What it reports is complete even when the
 // error says that the network broke a promise; a run that ctx ends has no report.
 func Run(ctx context.Context, c Config) (*Report, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	c.Progress("measuring the cost of a signature")
