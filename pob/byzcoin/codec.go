@@ -73,7 +73,7 @@ func (b *Bypass) AppendTo(dst []byte) []byte {
 
 // AppendTo appends the canonical encoding.
 func (c *Complaint) AppendTo(dst []byte) []byte {
-	return be.AppendUint64(append(dst, kindComplaint), c.View)
+	return be.AppendUint64(be.AppendUint64(append(dst, kindComplaint), c.View), c.Height)
 }
 
 func appendCertifieds(dst []byte, list []Certified) []byte {
@@ -222,7 +222,7 @@ func decodeKind(kind byte, r *chain.Reader) sm.Message {
 	case kindBypass:
 		return &Bypass{r.U64()}
 	case kindComplaint:
-		return &Complaint{r.U64()}
+		return &Complaint{r.U64(), r.U64()}
 	case kindViewChange:
 		return readViewChange(r)
 	case kindNewView:

@@ -32,7 +32,7 @@ func samples(t testing.TB) []sm.Message {
 		&Body{body}, &Acks{b.Refs}, &Acks{}, &Insist{b.Refs}, &Pull{b.Refs},
 		&Proposal{View: 7, Header: b.Header, Refs: b.Refs, Signature: [64]byte{1}},
 		&Share{Height: 3, View: 1, Phase: chain.Commit, Block: b.Header.Hash(), Votes: cosi.Contribution{Mask: mask}},
-		&m.last[0], &Bypass{9}, &Complaint{9}, &ViewChange{change, []Content{content}}, &ViewChange{SignedChange{Seat: 1}, nil},
+		&m.last[0], &Bypass{9}, &Complaint{9, 8}, &ViewChange{change, []Content{content}}, &ViewChange{SignedChange{Seat: 1}, nil},
 		&NewView{3, []SignedChange{change, change}}, &NewView{}, &Query{1, 2, 3}, &Answer{1, 2, 3, m.last}, &Answer{},
 		&Fetch{1, 2, 3}, &FetchHeaders{1, 2}, &Headers{}, &Headers{[]chain.Header{b.Header, b.Header}}, reply, &SyncReply{}, &Evidence{FaultTwoBodies, []byte{1}, []byte{2}}, &Follow{},
 		&Where{chain.Term{Epoch: 1, Batch: 2}, 3}, &Ahead{chain.Term{Epoch: 4, Batch: 5}, 6},

@@ -94,7 +94,6 @@ type peer struct {
 	pointed  time.Time // when we told it that we are in a later term
 	sought   time.Time // when we asked it how far it is
 	follows  time.Time // until when it wants our certificates
-	followed int       // how often we followed it into a view that it went to alone
 	accused  []accusation
 }
 

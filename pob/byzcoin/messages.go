@@ -51,9 +51,10 @@ type (
 	// for the rest of the view.
 	Bypass struct{ View uint64 }
 
-	// Complaint says that the sender would leave the view. It goes on voting in it
-	// until enough others would leave it too.
-	Complaint struct{ View uint64 }
+	// Complaint says that the sender would leave the view, since nothing becomes
+	// final above its last final block. It goes on voting in the view until enough
+	// others would leave it too.
+	Complaint struct{ View, Height uint64 }
 
 	// SignedChange is a member's wish to go to a view, with what binds it.
 	SignedChange struct {

@@ -184,7 +184,7 @@ func TestLockIsShownAfterARestart(t *testing.T) {
 	}
 	s.restart()
 	s.wait(2 * time.Second)
-	s.receive(3, &Complaint{0})
+	s.receive(3, &Complaint{0, s.m.height})
 	for _, msg := range s.sent {
 		if v, ok := msg.(*ViewChange); ok {
 			if len(v.Change.Prepared) != 1 || v.Change.Prepared[0].Block != p.block() || len(v.Prepared) != 1 {
@@ -202,7 +202,7 @@ func TestWhoLeftAViewVotesNoMoreInIt(t *testing.T) {
 		ref := s.body(1, 1, "a")
 		p := s.proposal(0, ref)
 		s.wait(2 * time.Second)
-		s.receive(3, &Complaint{0})
+		s.receive(3, &Complaint{0, s.m.height})
 		if s.m.joined != 1 {
 			t.Fatalf("it wishes for view %d", s.m.joined)
 		}

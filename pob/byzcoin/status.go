@@ -11,16 +11,18 @@ import (
 
 // status is how we stand with the others.
 type status struct {
-	nonce    uint64
-	synced   bool
-	halted   bool
-	why      string    // we halted
-	joinedAt time.Time // when we last asked for a view
-	cause    string    // why
-	progress time.Time // when a block last became final, or we started
-	turn     int       // whom to ask next
-	told     Status
-	ever     bool
+	nonce     uint64
+	synced    bool
+	halted    bool
+	why       string    // we halted
+	joinedAt  time.Time // when we last asked for a view
+	cause     string    // why
+	since     time.Time // when we last complained
+	complaint string    // about what
+	progress  time.Time // when a block last became final, or we started
+	turn      int       // whom to ask next
+	told      Status
+	ever      bool
 }
 
 func (m *Machine) onStart() {
@@ -77,9 +79,6 @@ func (m *Machine) armStatus() {
 	m.timer(timerStatus, m.now.Add(interval))
 }
 
-// maxFollowed bounds how much longer a member is let wait that leaves views alone.
-const maxFollowed = 3
-
 func (m *Machine) gossip() {
 	for n := min(m.s, maxGossip); n > 0; n-- {
 		seat := m.status.turn % m.s
@@ -89,20 +88,7 @@ func (m *Machine) gossip() {
 		}
 	}
 	m.follow()
-	// A member that left a view alone does not vote in it any more. The others
-	// follow it after a while, so that it is not lost to them: each time later,
-	// since it may do so on purpose.
-	if m.me < 0 || !m.status.synced || m.joined > m.view {
-		return
-	}
-	for i := range m.changes {
-		p := &m.peers[i]
-		if v := m.changes[i].msg; v != nil && v.Change.View > m.joined && m.now.Sub(m.changes[i].at) > 4*m.cfg.Policy.ViewTimeout<<min(p.followed, maxFollowed) {
-			p.followed++
-			m.join(v.Change.View, fmt.Sprintf("validator %d left the view long ago", m.cfg.Members[i]))
-			return
-		}
-	}
+	m.fetchLoner()
 }
 
 func (m *Machine) onQuery(from sm.NodeID, p *peer, q *Query) {
@@ -209,7 +195,7 @@ func (m *Machine) tellStatus() {
 		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s), true
 	case m.joined > m.view:
 		s.Phase, s.Reason = Waiting, "changing the view: "+m.status.cause
-	case m.me >= 0 && m.complaints[m.me] > m.joined && len(m.silent(Waiting)) > m.s-m.q:
+	case m.me >= 0 && m.complaints[m.me] > m.joined && m.now.Sub(m.status.since) > m.askingAll() && len(m.silent(Waiting)) > m.s-m.q:
 		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members are heard of", m.q, m.s), true
 	}
 	if missing {
@@ -223,13 +209,17 @@ func (m *Machine) tellStatus() {
 	m.deliver(s)
 }
 
+// askingAll is how long it takes to ask everybody while something is open.
+func (m *Machine) askingAll() time.Duration {
+	return time.Duration(2+m.s/maxGossip) * m.cfg.Policy.StatusInterval
+}
+
 // silent are the members that were not heard of lately, or since we started.
 func (m *Machine) silent(phase Phase) []chain.ValidatorID {
 	var ids []chain.ValidatorID
-	round := time.Duration(2+m.s/maxGossip) * m.cfg.Policy.StatusInterval // in which everybody is asked
 	for seat := range m.peers {
 		p := &m.peers[seat]
-		if seat != m.me && (phase == Syncing && !p.answered || phase == Waiting && m.now.Sub(p.heard) > round) {
+		if seat != m.me && (phase == Syncing && !p.answered || phase == Waiting && m.now.Sub(p.heard) > m.askingAll()) {
 			ids = append(ids, m.cfg.Members[seat])
 		}
 	}

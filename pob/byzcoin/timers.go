@@ -59,7 +59,21 @@ func (m *Machine) retry() {
 // working reports whether something waits to become final: only then may a
 // leader be found too slow.
 func (m *Machine) working() bool {
-	return m.acked > 0 || m.round != nil || m.lock != nil || m.bound != nil && m.height == m.base
+	return m.owed() || m.round != nil || m.lock != nil || m.bound != nil && m.height == m.base
+}
+
+// owed reports whether we acked a body that is not final. What a proven cheat put
+// up may never be held, so nobody waits for it.
+func (m *Machine) owed() bool {
+	if m.acked == 0 {
+		return false
+	}
+	for i := range m.authors {
+		if a := &m.authors[i]; a.acked > a.final && a.evidence == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // unsettled reports whether anything may have to be sent again.

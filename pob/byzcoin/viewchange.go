@@ -46,11 +46,10 @@ func (m *Machine) complain(reason string) {
 	if m.complaints[m.me] > m.joined {
 		return // we said so
 	}
-	m.fails++
 	m.complaints[m.me] = m.joined + 1
-	m.status.cause = reason
+	m.status.complaint, m.status.since = reason, m.now
 	m.lastTry = m.now
-	m.sendAll(&Complaint{m.joined})
+	m.sendAll(&Complaint{m.joined, m.height})
 	m.recount = true
 }
 
@@ -60,6 +59,8 @@ func (m *Machine) onComplaint(from int, c *Complaint) {
 		m.showView(&m.peers[from], m.cfg.Members[from])
 	case c.View-m.view >= maxLeap:
 		m.ask(from)
+	case c.Height < m.height:
+		m.showFinal(from, c.Height) // what it waits for is final
 	case c.View >= m.complaints[from]:
 		m.complaints[from] = c.View + 1
 		m.recount = true
@@ -98,7 +99,7 @@ func (m *Machine) retryView() {
 		m.sendAll(m.changes[m.me].msg)
 	}
 	if m.complaints[m.me] > m.joined {
-		m.sendAll(&Complaint{m.joined})
+		m.sendAll(&Complaint{m.joined, m.height})
 	}
 }
 
@@ -214,13 +215,38 @@ func (m *Machine) tryJoin() bool {
 	if len(higher) <= m.f {
 		return false
 	}
-	reason := m.status.cause
+	reason := m.status.complaint
 	if m.complaints[m.me] <= m.joined {
 		reason = fmt.Sprintf("%d members would leave the view", len(higher))
 	}
 	slices.Sort(higher)
+	m.fails++ // also for who did not complain, so that all give the next view as long
 	m.join(higher[len(higher)-1-m.f], reason)
 	return true
+}
+
+const (
+	// lonerTimeouts is how many timeouts of a view a member waits in another view
+	// until the others follow it.
+	lonerTimeouts = 4
+	// calmTimeouts is how many there are at least between that and the view change
+	// before.
+	calmTimeouts = 32
+)
+
+// fetchLoner follows a member that left the view alone and may not vote in it any
+// more, so that it is not lost to us. That is rare: it may have left on purpose.
+func (m *Machine) fetchLoner() {
+	timeout := m.cfg.Policy.ViewTimeout
+	if m.me < 0 || !m.status.synced || m.joined > m.view || m.now.Sub(m.status.joinedAt) < calmTimeouts*timeout {
+		return
+	}
+	for i := range m.changes {
+		if v := m.changes[i].msg; v != nil && v.Change.View > m.joined && m.now.Sub(m.changes[i].at) > lonerTimeouts*timeout {
+			m.join(v.Change.View, fmt.Sprintf("validator %d left the view long ago", m.cfg.Members[i]))
+			return
+		}
+	}
 }
 
 // tryInstall installs the view that we lead, once a quorum wishes for it.
@@ -264,6 +290,9 @@ func (m *Machine) onNewView(from int, nv *NewView) {
 			return
 		}
 	}
+	if m.joined < nv.View {
+		m.status.joinedAt, m.status.cause = m.now, "a quorum left the view"
+	}
 	m.install(nv)
 }
 
@@ -304,6 +333,7 @@ func (m *Machine) install(nv *NewView) {
 			a.slots[n].insisted = time.Time{}
 		}
 	}
+	clear(m.complaints) // who still waits for the view says so again
 	m.deadline = time.Time{}
 	m.replay, m.recount = true, true
 	m.ackAgain(m.leader())
