@@ -44,7 +44,8 @@
 //     Committed in place of Accepted, as it says more. Closing a record that was
 //     open before concerns the own shard only; all the others can already tell.
 //     Who says yes once more to what was told in an earlier epoch, though, may have
-//     missed it for so long that it convinces no more: all are told anew.
+//     missed it for so long that it convinces no more: all are told anew. It has to
+//     say so in this epoch; an older yes is one that anybody may show again.
 //
 // # Witnesses in bundles
 //

@@ -17,7 +17,7 @@ func (s *State) executeBundle(b *chain.Bundle) {
 			t = &b.Txs[at]
 			at++
 		}
-		if why := s.hear(b.Header.Shard, e, t); why != 0 {
+		if why := s.hear(&b.Header, e, t); why != 0 {
 			s.exec.report.Ignored[why]++
 		}
 	}
@@ -29,12 +29,13 @@ func (s *State) executeBundle(b *chain.Bundle) {
 func Stale(b *chain.Bundle, epoch uint64) bool { return b.Header.Epoch+1 < epoch }
 
 // hear takes in one answer; t is nil when it was not shown.
-func (s *State) hear(from chain.ShardID, e *chain.Entry, t *chain.Tx) Skip {
+func (s *State) hear(h *chain.Header, e *chain.Entry, t *chain.Tx) Skip {
+	from := h.Shard
 	if rec := s.open[e.ID]; rec != nil {
 		return s.hearOpen(rec, from, e.Outcome)
 	}
 	if d, ok := s.decided[e.ID]; ok {
-		return s.answerAgain(from, e, t, d)
+		return s.answerAgain(h, e, t, d)
 	}
 	// Committed without a record cannot be: its shard needed this one's yes.
 	if e.Outcome != chain.Accepted {
@@ -52,13 +53,13 @@ func (s *State) hear(from chain.ShardID, e *chain.Entry, t *chain.Tx) Skip {
 // answerAgain tells the others once more what was decided, if one of them still
 // waits for it and what they were told in an earlier epoch may convince them no
 // longer.
-func (s *State) answerAgain(from chain.ShardID, e *chain.Entry, t *chain.Tx, d Decision) Skip {
+func (s *State) answerAgain(h *chain.Header, e *chain.Entry, t *chain.Tx, d Decision) Skip {
 	x := &s.exec
-	if e.Outcome != chain.Accepted || t == nil || d.Told >= x.began {
+	if e.Outcome != chain.Accepted || t == nil || d.Told >= x.began || !waits(h, x.epoch) {
 		return SkipDecided
 	}
 	involved := s.params.Involved(t)
-	if !involved.Has(from) {
+	if !involved.Has(h.Shard) {
 		return SkipUninvolved
 	}
 	x.steps = append(x.steps, step{kind: stepAnswered, id: e.ID, told: d.Told})
@@ -69,6 +70,17 @@ func (s *State) answerAgain(from chain.ShardID, e *chain.Entry, t *chain.Tx, d D
 		s.tell(t, to, d.Outcome)
 	}
 	return 0
+}
+
+// waits reports whether what a block has said yes to may still be open in its shard
+// while ours is in an epoch. A shard tells what is open anew when it enters one, so
+// an older proof says nothing of that: anybody may show it again. What the identity
+// chain tells for an epoch is in the last block before its record.
+func waits(h *chain.Header, epoch uint64) bool {
+	if h.Shard == chain.IdentityShard {
+		return h.Epoch+1 >= epoch
+	}
+	return h.Epoch >= epoch
 }
 
 // hearOpen adds an answer to an open record and closes it if that is enough.

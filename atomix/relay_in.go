@@ -130,7 +130,7 @@ func (r *Relay) news(b *chain.Bundle) (places []int) {
 			t = &b.Txs[at]
 			at++
 		}
-		if r.matters(b.Header.Shard, e, t) && !r.inbox.brings(e.ID, b.Header.Shard) {
+		if r.matters(&b.Header, e, t) && !r.inbox.brings(e.ID, b.Header.Shard) {
 			places = append(places, i)
 		}
 	}
@@ -139,14 +139,15 @@ func (r *Relay) news(b *chain.Bundle) (places []int) {
 
 // matters reports whether an entry would change our shard's state, as far as it
 // is final.
-func (r *Relay) matters(from chain.ShardID, e *chain.Entry, t *chain.Tx) bool {
+func (r *Relay) matters(h *chain.Header, e *chain.Entry, t *chain.Tx) bool {
+	from := h.Shard
 	if it := r.items[e.ID]; it != nil {
 		return it.involved.Has(from) && (!it.yes.Has(from) || e.Outcome != chain.Accepted)
 	}
 	if e.Outcome != chain.Accepted || t == nil || len(t.Inputs) == 0 {
 		return false
 	}
-	if st, known := r.cfg.Status(e.ID); known && !st.Again {
+	if st, known := r.cfg.Status(e.ID); known && (st.Again == 0 || !waits(h, st.Again)) {
 		return false
 	}
 	involved := r.cfg.Params.Involved(t)
@@ -395,7 +396,7 @@ func (r *Relay) settleEntry(id chain.TxID) {
 	r.inbox.remove(id, func(w waiting) bool {
 		// An open transaction was shown: only what it still lacks matters.
 		e := &w.in.bundle.Segment.Entries[w.place]
-		if open && r.matters(w.in.bundle.Header.Shard, e, nil) {
+		if open && r.matters(&w.in.bundle.Header, e, nil) {
 			return false
 		}
 		if w.in.left--; w.in.left == 0 && w.in.checked {

@@ -100,9 +100,10 @@ type Status struct {
 	Told    uint64 // height of the block whose outcomes tell the other shards
 	Closed  uint64 // height of the block that closed it, 0 while it is open
 	Expiry  uint64
-	// Again: who shows in a new block that it waits for the answer is answered
-	// anew. It was told in an earlier epoch, and may convince nobody by now.
-	Again bool
+	// Again: who shows in a block of this epoch that it waits for the answer is
+	// answered anew; 0 if nobody is. It was told in an earlier epoch, and may
+	// convince nobody by now.
+	Again uint64
 }
 
 // Status tells what the shard recorded for a transaction across shards up to the
@@ -112,7 +113,11 @@ func (s *State) Status(id chain.TxID) (Status, bool) {
 		return Status{Outcome: chain.Accepted, Told: r.told, Expiry: r.tx.Expiry}, true
 	}
 	if d, ok := s.decided[id]; ok && d.Closed <= s.height {
-		return Status{d.Outcome, d.Told, d.Closed, d.Expiry, d.Told < s.began}, true
+		st := Status{Outcome: d.Outcome, Told: d.Told, Closed: d.Closed, Expiry: d.Expiry}
+		if d.Told < s.began {
+			st.Again = s.epoch
+		}
+		return st, true
 	}
 	return Status{}, false
 }
