@@ -193,8 +193,8 @@ func TestPattern(t *testing.T) {
 		shown, printed string
 		want           bool
 	}{
-		{"shard 0: 10000 in 1 coins, at height 1", "total 3\nshard 1: 7 in 2 coins, at height 12\n", true},
-		{"shard 0: 10000 in 1 coins", "shard 0: unknown\n", false},
+		{"shard 0: 10000 in 3 coins, at height 1", "total 3\nshard 1: 7 in 2 coins, at height 12\n", true},
+		{"shard 0: 10000 in 3 coins", "shard 0: unknown\n", false},
 		{"exit code 3", "exit code 3\n", true},
 		{"exit code 3", "exit code 1\n", false},
 		{"chain …", "chain 0123\n", true},

@@ -39,7 +39,7 @@ func (n *Node) Status(context.Context) (*api.Status, error) {
 	return &api.Status{
 		ChainID: w.params.ChainID, Network: w.genesis.Name, Shard: chain.IdentityShard, Shards: w.params.Shards,
 		Validator: w.self, Name: w.name(w.self), PID: os.Getpid(), Version: n.cfg.Version, Started: n.started,
-		Phase: api.PhaseFollowing, Reason: "it has no seat in a shard", NextAction: "it joins the shard that an epoch gives it a seat in",
+		Phase: api.PhaseFollowing, Reason: "it has no seat in a shard", NextAction: "it joins the shard that an epoch gives it a seat in; if it was left out for its absence, bring it back with: ios node resume",
 		Epoch: w.book.Number(), Coming: n.coming(), Registry: n.funds(), Resources: n.resources(), Peers: n.peers(),
 	}, nil
 }

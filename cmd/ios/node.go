@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"ios/chain"
 	"ios/node"
 	"ios/node/api"
 	"ios/node/config"
@@ -203,8 +204,12 @@ func newNodeStatus() *cobra.Command {
 }
 
 func writeNodeStatus(w io.Writer, st *api.Status) {
-	fmt.Fprintf(w, "%s (validator %d of shard %d, pid %d) is %s", st.Name, st.Validator, st.Shard, st.PID, st.Phase)
-	if st.Phase != api.PhaseReady {
+	place := fmt.Sprintf("of shard %d", st.Shard)
+	if st.Shard == chain.IdentityShard {
+		place = "in no shard"
+	}
+	fmt.Fprintf(w, "%s (validator %d %s, pid %d) is %s", st.Name, st.Validator, place, st.PID, st.Phase)
+	if st.Phase == api.PhaseReplaying {
 		fmt.Fprintf(w, " (%.0f %%)", st.Percent)
 	}
 	fmt.Fprintln(w)
