@@ -84,16 +84,6 @@ func room[T any](last []T, most int) []T {
 	return make([]T, 0, min(len(last)+len(last)/8, most))
 }
 
-// closed is the record of id that the execution closed.
-func (x *execution) closed(id chain.TxID) *record {
-	for i := range x.steps {
-		if st := &x.steps[i]; st.kind == stepClosed && st.id == id {
-			return st.rec
-		}
-	}
-	return nil
-}
-
 // Execute applies the bodies in order on the last final state, skips what has
 // become invalid, and returns the root over what became of each transaction. The
 // first block of an epoch tells the other shards again what is open. An

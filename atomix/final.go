@@ -20,6 +20,7 @@ type past struct {
 	closed map[chain.TxID]*record        // open before
 	locked map[chain.OutPoint]chain.TxID // inputs of closed
 	told   map[chain.TxID]struct{}       // what the execution recorded
+	toldAt map[chain.TxID]uint64         // where the others were told of what it told again
 }
 
 type pastCoin struct {
@@ -44,7 +45,7 @@ func (s *State) lookBack() *past {
 	p := &past{
 		coins:  make(map[chain.OutPoint]pastCoin, x.coins.Len()),
 		closed: make(map[chain.TxID]*record), locked: make(map[chain.OutPoint]chain.TxID),
-		told: make(map[chain.TxID]struct{}, len(x.report.Outcomes)),
+		told: make(map[chain.TxID]struct{}, len(x.report.Outcomes)), toldAt: make(map[chain.TxID]uint64, len(x.report.Retold)),
 	}
 	for e, added := range x.coins.All {
 		if _, known := p.coins[e.OutPoint]; !known { // the first change tells how it was
@@ -53,6 +54,9 @@ func (s *State) lookBack() *past {
 	}
 	for i := range x.steps {
 		st := &x.steps[i]
+		if st.kind == stepRetold || st.kind == stepAnswered {
+			p.toldAt[st.id] = st.told
+		}
 		if st.kind != stepClosed || st.rec.opened == x.height {
 			continue
 		}

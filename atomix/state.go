@@ -110,11 +110,11 @@ type Status struct {
 // last final block; an open execution does not show.
 func (s *State) Status(id chain.TxID) (Status, bool) {
 	if r := s.finalRecord(id); r != nil {
-		return Status{Outcome: chain.Accepted, Told: r.told, Expiry: r.tx.Expiry}, true
+		return Status{Outcome: chain.Accepted, Told: s.finalTold(id, r.told), Expiry: r.tx.Expiry}, true
 	}
 	if d, ok := s.decided[id]; ok && d.Closed <= s.height {
-		st := Status{Outcome: d.Outcome, Told: d.Told, Closed: d.Closed, Expiry: d.Expiry}
-		if d.Told < s.began {
+		st := Status{Outcome: d.Outcome, Told: s.finalTold(id, d.Told), Closed: d.Closed, Expiry: d.Expiry}
+		if st.Told < s.began {
 			st.Again = s.epoch
 		}
 		return st, true
@@ -130,10 +130,19 @@ func (s *State) finalRecord(id chain.TxID) *record {
 		}
 		return nil
 	}
-	if d, ok := s.decided[id]; ok && d.Closed > s.height && d.Told <= s.height {
-		return s.exec.closed(id)
+	if d, ok := s.decided[id]; ok && d.Closed > s.height {
+		return s.Final().past.closed[id]
 	}
 	return nil
+}
+
+// finalTold is the height of the final block that last told the others, where told
+// may be that of the open execution.
+func (s *State) finalTold(id chain.TxID, told uint64) uint64 {
+	if told <= s.height {
+		return told
+	}
+	return s.Final().past.toldAt[id]
 }
 
 // OpenTx is a transaction that is open as of the last final block.

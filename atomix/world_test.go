@@ -208,6 +208,14 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 	}
 	before, coins := l.snapshot(), l.coinsByOwner()
 	probes := append(slices.Clone(l.w.probes), txs...)
+	for _, o := range l.state.OpenRecords() {
+		probes = append(probes, o.Tx)
+	}
+	for _, b := range bundles {
+		for i := range b.Txs {
+			probes = append(probes, &b.Txs[i])
+		}
+	}
 	verdicts := l.verdicts(probes)
 	root := l.state.Execute(&h, []*chain.Body{{Content: pl}})
 	l.expectFinalCoins(coins)
@@ -229,7 +237,8 @@ func (l *ledger) try(txs []*chain.Tx, bundles []*chain.Bundle) (*final, error) {
 // verdicts is what the last final state says of transactions.
 func (l *ledger) verdicts(txs []*chain.Tx) (list []string) {
 	for _, t := range txs {
-		list = append(list, fmt.Sprint(l.state.Final().Validate(t, l.w.epoch)))
+		st, known := l.state.Status(t.ID)
+		list = append(list, fmt.Sprint(l.state.Final().Validate(t, l.w.epoch), st, known))
 	}
 	return list
 }
