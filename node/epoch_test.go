@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"ios/chain"
 	"ios/node/api"
@@ -201,7 +200,7 @@ func TestShardsAtRestAreNotStalled(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 4, shortEpochs)
 	observer := func() *Node { return r.nodes[0].node }
-	r.within(time.Minute, "all are through with the transition of an epoch", func() bool {
+	r.through("all are through with the transition of an epoch", func() bool {
 		now := observer().net.book.Number()
 		for _, run := range r.nodes {
 			for _, m := range run.node.members() {
@@ -224,7 +223,7 @@ func TestShardsAtRestAreNotStalled(t *testing.T) {
 	for id := range r.nodes {
 		r.start(chain.ValidatorID(id))
 	}
-	r.within(time.Minute, "an epoch that takes both shards along", func() bool {
+	r.through("an epoch that takes both shards along", func() bool {
 		now := observer().net.book.Current()
 		return now.Number > at && now.Shards[0].Plan == now.Number && now.Shards[1].Plan == now.Number
 	})

@@ -211,6 +211,7 @@ func TestAValidatorThatWasAwayCatchesUp(t *testing.T) {
 }
 
 func TestBeyondItsFaultsAShardStopsAndSaysSo(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1, 4)
 	coins := r.coins(0, 2)
 	r.stop(2)

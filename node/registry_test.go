@@ -20,10 +20,11 @@ func shortEpochs(p *chain.Policy) {
 	p.SwapPermille = 300
 }
 
-// within waits longer than eventually.
-func (r *rig) within(d time.Duration, what string, cond func() bool) {
+// through waits as eventually does for what epochs bring about, and shows where they
+// stand if it does not come.
+func (r *rig) through(what string, cond func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(d); !cond(); {
+	for deadline := time.Now().Add(patience); !cond(); {
 		if time.Now().After(deadline) {
 			for _, run := range r.nodes {
 				if run != nil {
@@ -57,6 +58,7 @@ func (r *rig) somebody(shard chain.ShardID) (found *member) {
 // The validators make epochs by themselves: each has a beacon, shards change their
 // members, and transfers go on.
 func TestANetworkMakesItsEpochs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, 8, shortEpochs)
 	own, coins := r.coins(0, 10), r.coins(1, 10)
 	node := r.nodes[0].node
@@ -70,7 +72,7 @@ func TestANetworkMakesItsEpochs(t *testing.T) {
 				return err == nil && out.State == api.StateCommitted
 			})
 		}
-		r.within(time.Minute, "the next epoch", func() bool { return node.net.book.Number() >= want })
+		r.through("the next epoch", func() bool { return node.net.book.Number() >= want })
 	}
 }
 
@@ -105,9 +107,10 @@ func (r *rig) file(n *Node) (raw []byte, epoch uint64) {
 // Whoever has the genesis verifies what the nodes tell of an epoch. A validator
 // leaves the network by its order; others are told why theirs have no effect.
 func TestTheRegistryIsOpenToClients(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, 8, shortEpochs)
 	node := r.nodes[0].node
-	r.within(time.Minute, "the record of the second epoch", func() bool { _, err := node.Epoch(t.Context(), 2); return err == nil })
+	r.through("the record of the second epoch", func() bool { _, err := node.Epoch(t.Context(), 2); return err == nil })
 	raw, epoch := r.file(node)
 	v, err := beacon.Verify(bytes.NewReader(raw), r.genesis, cosi.BLS{})
 	if err != nil || v.Epoch != epoch || v.Random != must(node.net.book.Snapshot().Record(epoch)).Random {
@@ -137,7 +140,7 @@ func TestTheRegistryIsOpenToClients(t *testing.T) {
 	if _, _, err := node.Enroll(t.Context(), []identity.Op{forged}); !errors.Is(err, chain.ErrSignature) {
 		t.Error("an order that is another's:", err)
 	}
-	r.within(time.Minute, "an epoch without who left", func() bool {
+	r.through("an epoch without who left", func() bool {
 		_, member := node.net.book.Current().Validator(leaver)
 		return !member
 	})

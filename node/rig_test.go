@@ -150,12 +150,15 @@ func (r *rig) stop(id chain.ValidatorID) {
 	}
 }
 
+// patience is for machines with much else to do.
+const patience = 3 * time.Minute
+
 // eventually waits until cond holds; what says what for.
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(patience)
 	for !cond() {
 		select {
 		case <-tick.C:

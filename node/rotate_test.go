@@ -3,7 +3,6 @@ package node
 import (
 	"path/filepath"
 	"testing"
-	"time"
 
 	"ios/chain"
 	"ios/node/config"
@@ -67,19 +66,19 @@ func TestAValidatorTakesNewKeysUp(t *testing.T) {
 		m := r.nodes[id].node.newest()
 		return m != nil && m.ready() == "" && r.nodes[id].node.assembly().ready() == ""
 	}
-	r.within(time.Minute, "the new keys count", counts)
+	r.through("the new keys count", counts)
 	since := observer.net.book.Number()
-	r.within(time.Minute, "it votes with the new keys", votes)
+	r.through("it votes with the new keys", votes)
 	restart()
-	r.within(time.Minute, "it votes after a restart", votes)
-	r.within(time.Minute, "the old keys are gone", func() bool {
+	r.through("it votes after a restart", votes)
+	r.through("the old keys are gone", func() bool {
 		return r.nodes[id].node.net.book.Number() > since && keyFiles(home) == 1
 	})
 	if got := must(home.LoadKeyring()).Signing(); len(got) != 1 || got[0] != v.Signing {
 		t.Error("other keys are left than those that count:", got)
 	}
 	restart()
-	r.within(time.Minute, "it votes with the new keys alone", votes)
+	r.through("it votes with the new keys alone", votes)
 	var missed int
 	if err := observer.assembly().ask(t.Context(), func() {
 		s, _ := observer.assembly().core.State().Validator(id)
@@ -92,6 +91,7 @@ func TestAValidatorTakesNewKeysUp(t *testing.T) {
 // In a shard that is stalled the old keys count on, for as many epochs as that takes,
 // and after a restart; when it goes on, it does so with them, and then they go.
 func TestAStalledShardKeepsTheOldKeys(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, 8, shortEpochs, func(p *chain.Policy) { p.AbsentEpochs = 50 })
 	shard := r.members[1]
 	lost, id := shard[:2], shard[2]
@@ -108,15 +108,15 @@ func TestAStalledShardKeepsTheOldKeys(t *testing.T) {
 		self, ok := now.Validator(id)
 		return ok && self.Signing == v.Signing && now.Shards[1].Plan < now.Number
 	}
-	r.within(time.Minute, "the shard is stalled, and the new keys count elsewhere", stalled)
+	r.through("the shard is stalled, and the new keys count elsewhere", stalled)
 	at := number()
 	restart()
-	r.within(time.Minute, "another epoch in which it is stalled", func() bool { return number() > at && stalled() })
+	r.through("another epoch in which it is stalled", func() bool { return number() > at && stalled() })
 	if keyFiles(home) != 2 {
 		t.Error("the old keys are gone, which the stalled shard needs")
 	}
 	plan := observer.net.book.Current().Shards[1].Plan
 	r.start(lost[0]) // with it, and with the old keys of the other, there is a quorum
-	r.within(time.Minute, "the shard goes on", func() bool { return observer.net.book.Current().Shards[1].Plan > plan })
-	r.within(time.Minute, "the old keys are gone", func() bool { return keyFiles(home) == 1 })
+	r.through("the shard goes on", func() bool { return observer.net.book.Current().Shards[1].Plan > plan })
+	r.through("the old keys are gone", func() bool { return keyFiles(home) == 1 })
 }

@@ -124,6 +124,7 @@ func TestASnapshotHidesNothingThatCameAfterIt(t *testing.T) {
 // A disk that takes no writes makes the loop wait for it. The status is told all
 // the same, calls end with their context, and the node ends when it is told to.
 func TestANodeWhoseDiskHangs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1, 4)
 	x := r.pay(r.coins(0, 1), 0)
 	r.submit(r.at(0), x)
