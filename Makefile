@@ -6,6 +6,12 @@ PKGS    := ./...
 FUZZ    ?= 10m
 SEEDS   ?= 1000
 
+# The packages whose tests take longest come first, so that no long one is left over
+# when all others are through; in turn one that waits for its processes and one that
+# computes. One package more than there are processors: some always wait.
+SLOWEST := ./internal/e2e ./pob/byzcoin ./node ./node/council ./cmd/ios ./transepoch/identity ./docs ./node/validator ./eds/safety
+ATONCE  := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
+
 export CGO_ENABLED = 0
 
 .PHONY: all demo test bench lint soak soak-epochs fuzz clean
@@ -20,10 +26,12 @@ all:
 demo: all
 	bin/ios demo
 
-# Every test. Without a C compiler it says so, and does without -race.
-test:
+# Every test. Without a C compiler it says so, and does without -race. The race
+# detector has a program wait for a second at its end, unless told otherwise.
+test: all
 	@test -n "$(RACE)" || echo "no C compiler: the tests run without the race detector"
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -count=1 -timeout 10m $(PKGS)
+	IOS_PROGRAM=$(CURDIR)/bin/ios GORACE="atexit_sleep_ms=50 $$GORACE" CGO_ENABLED=$(if $(RACE),1,0) \
+	  $(GO) test $(RACE) -count=1 -timeout 10m -p $(ATONCE) $(SLOWEST) $(PKGS)
 
 # Benchmarks beside the code, then a network of real processes against the
 # floor of the cost model. Takes minutes; close other programs first.
