@@ -65,19 +65,27 @@ when it is interrupted.`,
 // contradict it are refused rather than ignored.
 func openOrCreate(cmd *cobra.Command, dir string, o devnet.Options) (*devnet.Network, error) {
 	if _, err := os.Stat(filepath.Join(dir, "genesis.toml")); errors.Is(err, fs.ErrNotExist) {
-		return devnet.Create(dir, o)
+		n, err := devnet.Create(dir, o)
+		return n, flagged(err)
 	}
 	n, err := devnet.Open(dir)
 	if err != nil {
 		return nil, err
 	}
+	g := n.Genesis
 	for _, c := range []struct {
 		flag        string
-		wanted, has int
-	}{{"shards", o.Shards, n.Genesis.Shards}, {"validators", o.Validators, len(n.Genesis.Validators)}} {
+		wanted, has any
+	}{
+		{"shards", o.Shards, g.Shards}, {"validators", o.Validators, len(g.Validators)}, {"name", o.Name, g.Name},
+		{"epoch", o.Policy.EpochLength, g.Policy.EpochLength},
+	} {
 		if cmd.Flags().Changed(c.flag) && c.wanted != c.has {
-			return nil, usagef("--%s %d: the network in %s has %d; leave the flag out, or choose another --dir", c.flag, c.wanted, dir, c.has)
+			return nil, usagef("--%s %v: the network in %s has %v; leave the flag out, or choose another --dir", c.flag, c.wanted, dir, c.has)
 		}
+	}
+	if cmd.Flags().Changed("log-level") {
+		return nil, usagef("--log-level is for a new network; change log_level in the node.toml of each validator in %s", dir)
 	}
 	return n, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"ios/chain"
 	"ios/node/api"
+	"ios/node/config"
 	"ios/node/wallet"
 )
 
@@ -103,6 +104,15 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		meant = fmt.Sprintf("; %s may be meant", strings.Join(like, " or "))
 	}
 	return usagef("unknown command %q%s; see: %s --help", name, meant, cmd.CommandPath())
+}
+
+// flagged makes a usage error of a setting that cannot be used and that a flag has set.
+func flagged(err error) error {
+	var setting *config.SettingError
+	if errors.As(err, &setting) {
+		return usagef("--%s: %s", strings.ReplaceAll(setting.Key, "_", "-"), setting.Text)
+	}
+	return err
 }
 
 // noArgs refuses arguments; cobra's own errors would not be usage errors.

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -53,12 +51,8 @@ genesis file with "ios genesis make".`,
 				return err
 			}
 			v, err := config.Init(home, &n, address, url)
-			var setting *config.SettingError
-			if errors.As(err, &setting) {
-				return usagef("--%s: %s", strings.ReplaceAll(setting.Key, "_", "-"), setting.Text)
-			}
 			if err != nil {
-				return err
+				return flagged(err)
 			}
 			result := struct {
 				Dir       string `json:"dir"`

@@ -83,20 +83,10 @@ func Create(dir string, o Options) (*Network, error) {
 		}
 	}
 	n := &Network{Dir: dir, Genesis: g}
-	if err := n.addValidators(&o); err != nil {
-		return nil, err
-	}
-	keys, err := FaucetKeys(faucet[:], o.Shards)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range keys {
-		public := k.Public()
-		for range faucetCoins {
-			g.Allocations = append(g.Allocations, chain.Output{Owner: chain.AddressOf((*[32]byte)(&public)), Amount: supply / uint64(o.Shards) / faucetCoins})
+	if err := n.fill(&o, faucet[:]); err != nil {
+		for _, home := range n.Homes { // made just now
+			os.RemoveAll(string(home))
 		}
-	}
-	if err := identity.CheckGenesis(g, cosi.BLS{}); err != nil {
 		return nil, err
 	}
 	text, err := g.TOML()
@@ -110,9 +100,31 @@ func Create(dir string, o Options) (*Network, error) {
 	return n, config.CreateFile(n.genesisFile(), text, 0o644)
 }
 
+// fill makes the homes, and completes the genesis.
+func (n *Network) fill(o *Options, faucet []byte) error {
+	if err := n.addValidators(o); err != nil {
+		return err
+	}
+	keys, err := FaucetKeys(faucet, o.Shards)
+	if err != nil {
+		return err
+	}
+	g := n.Genesis
+	for _, k := range keys {
+		public := k.Public()
+		for range faucetCoins {
+			g.Allocations = append(g.Allocations, chain.Output{Owner: chain.AddressOf((*[32]byte)(&public)), Amount: supply / uint64(o.Shards) / faucetCoins})
+		}
+	}
+	return identity.CheckGenesis(g, cosi.BLS{})
+}
+
 func checkNew(dir string, o *Options) error {
-	if o.Validators > MaxValidators {
-		return fmt.Errorf("%d validators on one machine; at most %d are planned for", o.Validators, MaxValidators)
+	switch {
+	case o.Shards < 1 || o.Shards&(o.Shards-1) != 0:
+		return &config.SettingError{Key: "shards", Text: fmt.Sprintf("a power of two is wanted, not %d", o.Shards)}
+	case o.Validators < o.Shards || o.Validators > MaxValidators:
+		return &config.SettingError{Key: "validators", Text: fmt.Sprintf("at least one for each shard and at most %d on one machine are wanted, not %d", MaxValidators, o.Validators)}
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "genesis.toml")); err == nil {
 		return fmt.Errorf("%s holds a network already: %w", dir, fs.ErrExist)

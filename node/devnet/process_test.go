@@ -287,6 +287,30 @@ func TestANumberAloneIsNeverSignalled(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeMadeLeavesNothing: the same folder can be tried again.
+func TestWhatCannotBeMadeLeavesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "net")
+	good := Options{Name: "test", Shards: 2, Validators: 4, Policy: chain.DefaultPolicy(), LogLevel: "info"}
+	for name, spoil := range map[string]func(*Options){
+		"three shards":        func(o *Options) { o.Shards = 3 },
+		"less than no shards": func(o *Options) { o.Shards = -2 },
+		"an empty shard":      func(o *Options) { o.Validators = 1 },
+		"too many":            func(o *Options) { o.Validators = MaxValidators + 1 },
+		"less than nobody":    func(o *Options) { o.Validators = -4 },
+		"the policy":          func(o *Options) { o.Policy.EpochLength = 1 },
+		"the log level":       func(o *Options) { o.LogLevel = "loud" },
+	} {
+		o := good
+		spoil(&o)
+		if _, err := Create(dir, o); err == nil {
+			t.Fatalf("%s: a network was made", name)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Fatalf("%s: %s is left", name, left[0].Name())
+		}
+	}
+}
+
 func TestCreateMakesNothingTwice(t *testing.T) {
 	n := create(t, 2, 4)
 	o := Options{Name: "test", Shards: 2, Validators: 4, Policy: chain.DefaultPolicy(), LogLevel: "info"}

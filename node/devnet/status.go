@@ -212,10 +212,21 @@ func (s *Status) Write(w io.Writer) {
 		sh := &s.Shards[i]
 		fmt.Fprintf(w, "\nshard %d   epoch %d   height %d   quorum %d of %d%s\n", sh.Shard, sh.Epoch, sh.Height, sh.Quorum, sh.Members, sh.progress())
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		ready := 0
 		for _, v := range sh.Validators {
-			fmt.Fprintf(t, "  %s\t%s\t%s\theight %d\t%s\n", v.Name, v.process(), v.State, v.Height, v.Reason)
+			height := fmt.Sprint(v.Height)
+			if v.answer == nil {
+				height = "?"
+			}
+			if v.Seat && v.State == api.PhaseReady {
+				ready++
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\theight %s\t%s\n", v.Name, v.process(), v.State, height, v.Reason)
 		}
 		t.Flush()
+		if ready < sh.Quorum {
+			fmt.Fprintf(w, "  BELOW THE QUORUM: %d ready, %d are wanted; nothing becomes final until then\n", ready, sh.Quorum)
+		}
 	}
 	for i, v := range s.Outside {
 		if i == 0 {
