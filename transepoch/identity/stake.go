@@ -28,6 +28,8 @@ type answer struct {
 
 // Bounds of what is kept of transactions that pay in.
 const (
+	// Each shard has its part of them: a no costs nobody anything, and a stranger can
+	// have as many as it likes from a shard that is late or stalled.
 	maxAnswers = 1 << 14
 	// keepAnswers is for how many epochs, of those that the shard could enter, an
 	// answer is kept after its expiry and after the shard was told or stalled: the
@@ -43,6 +45,16 @@ func forgets(plan, last uint64) bool { return plan > last && plan-last > keepAns
 
 func (l *ledger) findAnswer(tx chain.TxID) (int, bool) {
 	return slices.BinarySearchFunc(l.answers, tx, func(a answer, id chain.TxID) int { return bytes.Compare(a.tx[:], id[:]) })
+}
+
+// answersTo is how many answers are kept of what a shard has shown.
+func (l *ledger) answersTo(shard chain.ShardID) (n int) {
+	for i := range l.answers {
+		if l.answers[i].shard == shard {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *ledger) findDue(tx chain.TxID) (int, bool) {
@@ -126,7 +138,7 @@ func (x *execution) receive(from chain.ShardID, t *chain.Tx, out *chain.Output) 
 		return Done
 	case forgets(x.cur.rec.Shards[from].Plan, t.Expiry):
 		return ReasonEpoch
-	case len(x.l.answers) >= maxAnswers:
+	case x.l.answersTo(from) >= maxAnswers/x.book.genesis.Shards:
 		return ReasonFull
 	}
 	a := answer{t.ID, from, t.Expiry, chain.Rejected, now}

@@ -196,3 +196,27 @@ func TestPayoutsWaitForTheirShard(t *testing.T) {
 		t.Error("it is told again")
 	}
 }
+
+// A no is free, so a stranger can have many: they fill the room of its own shard,
+// and others pay in.
+func TestAShardFillsItsOwnRoomForAnswers(t *testing.T) {
+	r := newRig(t, 2, 4, 100)
+	r.g.Allocations = []chain.Output{{Amount: 1000}}
+	r = startRig(t, r.g, r.keys, scheme)
+	x := &execution{book: r.state.book, cur: r.state.book.current(), l: r.state.final.clone(), height: 99, report: &Report{}}
+	stake := func(n byte, expiry uint64) (*chain.Tx, *chain.Output) {
+		t := &chain.Tx{ID: chain.Hash{1, n}, Expiry: expiry}
+		return t, &chain.Output{Amount: 50, Stake: true}
+	}
+	for i := range maxAnswers / 2 {
+		x.l.answers = append(x.l.answers, answer{tx: chain.Hash{0, byte(i >> 8), byte(i)}, shard: 1, outcome: chain.Rejected})
+	}
+	late, out := stake(1, 0)
+	if why := x.receive(1, late, out); why != ReasonFull {
+		t.Errorf("shard 1 has filled its room, and gets one more answer: %q", why)
+	}
+	good, out := stake(2, 2)
+	if why := x.receive(0, good, out); why != Done || x.l.answers[len(x.l.answers)-1].outcome != chain.Committed {
+		t.Errorf("shard 0 pays in: %q", why)
+	}
+}
