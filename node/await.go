@@ -10,6 +10,7 @@ import (
 	"ios/chain"
 	"ios/chain/cosi"
 	"ios/chain/store"
+	"ios/eds"
 	"ios/node/api"
 	"ios/node/config"
 	"ios/node/epochs"
@@ -62,7 +63,13 @@ func await(ctx context.Context, cfg *Config, say func(string)) error {
 			return nil
 		}
 		text := fmt.Sprintf("no member of epoch %d has its keys; register it with: ios node join, or, if it was left out for its absence, bring it back with: ios node resume", book.Number())
-		if err := fetchEpochs(ctx, cfg.Genesis, book, records); err != nil {
+		add := func(r *epochs.Record) error {
+			if _, err := book.Add(r); err != nil {
+				return err
+			}
+			return records.put(r)
+		}
+		if err := fetchEpochs(ctx, cfg.Genesis, book, eds.Nobody, add); err != nil {
 			text = fmt.Sprintf("nobody tells of epochs after %d: %v", book.Number(), err)
 		}
 		if ctx.Err() != nil {
@@ -93,32 +100,52 @@ func ownSeat(book *epochs.Book, keys *config.Keyring) (chain.ValidatorID, bool) 
 	return 0, false
 }
 
-// fetchEpochs brings the book up to the newest epoch that somebody tells of.
-func fetchEpochs(ctx context.Context, g *chain.Genesis, book *epochs.Book, records *epochStore) (err error) {
+// enoughAnswers is how many validators are asked that know of no newer epoch.
+const enoughAnswers = 3
+
+// fetchEpochs gives the records behind the book's epoch to add, of the first validator
+// but self that has any. It fails if nobody answers.
+func fetchEpochs(ctx context.Context, g *chain.Genesis, book *epochs.Book, self chain.ValidatorID, add func(*epochs.Record) error) (err error) {
 	var urls []string
 	now := book.Current()
 	for i := range now.Members {
-		urls = append(urls, now.Members[i].API)
+		if now.Members[i].ID != self {
+			urls = append(urls, now.Members[i].API)
+		}
 	}
 	for i := range g.Validators {
-		urls = append(urls, g.Validators[i].API)
+		if chain.ValidatorID(i) != self {
+			urls = append(urls, g.Validators[i].API)
+		}
 	}
+	before, answers := book.Number(), 0
 	err = errors.New("no validator has an API")
 	for i, url := range urls {
 		if url == "" || slices.Contains(urls[:i], url) {
 			continue
 		}
 		client := api.NewClient(url, api.ClientConfig{Attempts: 1})
-		err = client.Epochs(ctx, book.Number()+1, func(r *epochs.Record) error {
-			if _, err := book.Add(r); err != nil {
-				return err
-			}
-			return records.put(r)
-		})
+		failed := client.Epochs(ctx, book.Number()+1, add)
 		client.Close()
-		if err == nil || ctx.Err() != nil {
-			return err
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case failed != nil && answers == 0:
+			err = failed
+		case failed == nil:
+			answers, err = answers+1, nil
+		}
+		if failed == nil && book.Number() > before || answers == enoughAnswers {
+			return nil
 		}
 	}
 	return err
+}
+
+// askEpochs asks others for newer epochs than those on disk. Of those who were members
+// when this validator stopped nobody may be left, whom it could ask for blocks.
+func (n *Node) askEpochs() {
+	if err := fetchEpochs(n.quit, n.net.genesis, n.net.book, n.net.self, n.NewEpoch); err != nil && n.quit.Err() == nil {
+		n.log.Infof("nobody tells of epochs after %d: %v", n.net.book.Number(), err)
+	}
 }

@@ -107,6 +107,7 @@ func (n *Node) begin(first []*runner) error {
 	}
 	if n.net.ends() {
 		n.work.Go(n.move)
+		n.work.Go(n.askEpochs)
 	}
 	f, err := n.look()
 	for shard, due := range f.left {
