@@ -55,6 +55,9 @@ func openApplicant(cmd *cobra.Command) (*applicant, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.Genesis.Policy.EpochLength == 0 {
+		return nil, &refusal{fmt.Errorf("network %s has one epoch that never ends: nobody joins, leaves or changes keys; that takes a genesis with an epoch_length", n.Genesis.Name)}
+	}
 	return &applicant{home, keys, n, n.Genesis}, nil
 }
 

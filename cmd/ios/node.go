@@ -170,6 +170,9 @@ func version() string {
 	return v
 }
 
+// statusPatience is how long a validator may take to tell how it is.
+const statusPatience = 10 * time.Second
+
 func newNodeStatus() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
@@ -186,9 +189,12 @@ func newNodeStatus() *cobra.Command {
 			}
 			client := api.NewClient("http://"+cfg.API, api.ClientConfig{Attempts: 2})
 			defer client.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(cmd.Context(), statusPatience)
 			defer cancel()
 			st, err := client.Status(ctx)
+			if ctx.Err() != nil && cmd.Context().Err() == nil {
+				return fmt.Errorf("validator %s does not answer within %v; look into its log, and see whether the machine is busy", cfg.Name, statusPatience)
+			}
 			if err != nil {
 				return fmt.Errorf("asking validator %s: %w; if it does not run, start it with: ios node start --dir %s", cfg.Name, err, home)
 			}

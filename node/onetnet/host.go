@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -170,12 +171,12 @@ func (h *host) greet(ctx context.Context, p *peer, raw net.Conn) (*conn, error) 
 		return nil
 	}))
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, err
+		return nil, explained(err)
 	}
 	c := newConn(h, p, raw, secure, true)
 	kind, body, err := c.readFrame(h.cfg.DialTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("the other end did not accept: %w", err)
+		return nil, explained(fmt.Errorf("the other end did not accept: %w", err))
 	}
 	if _, err := c.accept(kind, body); err != nil || kind != kindHeartbeat {
 		return nil, malformed("the first frame is of kind %d, want a heartbeat", kind)
@@ -184,6 +185,17 @@ func (h *host) greet(ctx context.Context, p *peer, raw net.Conn) (*conn, error) 
 		return nil, err
 	}
 	return c, nil
+}
+
+// explained says what an operator cannot see in the alerts of TLS, which have no type.
+func explained(err error) error {
+	switch text := err.Error(); {
+	case strings.HasSuffix(text, "tls: no application protocol"):
+		return fmt.Errorf("it is of another network or version, compare the chain ids: %w", err)
+	case strings.HasSuffix(text, "tls: bad certificate"):
+		return fmt.Errorf("it knows no validator with our key in its epoch: %w", err)
+	}
+	return err
 }
 
 // track enters a connection in its peer's list, where Drop and Close find it,

@@ -64,6 +64,24 @@ func TestStrangersAreRefused(t *testing.T) {
 	c.Close()
 }
 
+// Whoever is refused for its genesis file or its key learns which of them it is.
+func TestARefusalIsExplained(t *testing.T) {
+	nodes := mesh(t, 2)
+	nodes[0].start(t)
+	secret, _, err := GenerateIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = dialAs(nodes[1].cfg.Secret, func(c *tls.Config) { c.NextProtos = []string{protocolName + "02"} }, nodes[0])
+	if err == nil || !strings.Contains(explained(err).Error(), "another network or version") {
+		t.Errorf("another network: %v", err)
+	}
+	_, err = dialAs(secret, nil, nodes[0])
+	if err == nil || !strings.Contains(explained(err).Error(), "no validator with our key") {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
 // A validator that runs under another's number and address is refused by both
 // ends, for its key is not that other's.
 func TestCopiedNumberIsRefused(t *testing.T) {
