@@ -44,7 +44,7 @@ func (s *epochStore) get(number uint64) (*epochs.Record, error) {
 	case err != nil:
 		return nil, err
 	case st.Size() > epochs.MaxRecordBytes:
-		return nil, fmt.Errorf("%s has %d bytes, which no epoch record has; delete it", s.path(number), st.Size())
+		return nil, fmt.Errorf("%s has %d bytes, which no epoch record has; put another validator's file in its place, it proves itself", s.path(number), st.Size())
 	}
 	raw, err := os.ReadFile(s.path(number))
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *epochStore) get(number uint64) (*epochs.Record, error) {
 		err = fmt.Errorf("it is of epoch %d", r.Number)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the record of epoch %d in %s: %w; delete it", number, s.path(number), err)
+		return nil, fmt.Errorf("the record of epoch %d in %s: %w; put another validator's file in its place, it proves itself", number, s.path(number), err)
 	}
 	return r, nil
 }
@@ -72,7 +72,7 @@ func (s *epochStore) load(b *epochs.Book) error {
 			_, err = b.Add(r)
 		}
 		if err != nil {
-			return fmt.Errorf("going from epoch %d to epoch %d, by the record in %s: %w", next-1, next, s.path(next), err)
+			return fmt.Errorf("going from epoch %d to epoch %d, by the record in %s: %w; put another validator's file in its place, it proves itself", next-1, next, s.path(next), err)
 		}
 	}
 }
