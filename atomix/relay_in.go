@@ -285,12 +285,13 @@ func (r *Relay) submit(in *incoming) {
 }
 
 // offer gets a checked bundle into a body of ours, or without a seat to a member
-// that has one: whoever sent it need not know yet who that is.
+// that has one: whoever sent it need not know yet who that is. Nor need we, so it
+// is kept for a while, in which a change of members has it offered again.
 func (r *Relay) offer(in *incoming) {
 	if r.seat < 0 {
 		_, draw := r.turn(in.bundle.Header.Height, in.bundle.Header.Shard)
 		r.send(r.choose(r.settled(), draw), r.cfg.Shard, &BundleMsg{in.bundle})
-		r.drop(in)
+		r.lookAgain(in, r.cfg.Patience/2)
 		return
 	}
 	r.emit(sm.Deliver{Value: SubmitBundle{in.bundle}})
@@ -360,7 +361,7 @@ func (r *Relay) overdue(in *incoming) {
 	in.rounds++
 	members := r.own()
 	switch {
-	case in.rounds > maxHandOvers:
+	case in.rounds > maxHandOvers || r.seat < 0:
 		r.drop(in)
 		return
 	case in.rounds%2 == 1 && len(members) > 1:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ios/atomix"
+	"ios/internal/testenv"
 	"ios/node/validator/simnet"
 )
 
@@ -12,9 +13,11 @@ import (
 // that have left, that do not know of their seat yet, or that have not heard of the
 // epoch. None of that may make it wait until a relay asks who should have answered.
 func TestTransfersDoNotWaitForTransitions(t *testing.T) {
-	for _, seed := range []uint64{0, 5} {
+	first := testenv.Setting(t, "IOS_SEED", 5)
+	for seed := range testenv.Setting(t, "IOS_SEEDS", 1) {
+		seed += first
 		p := changing(seed, 2, 4, 5, 4, 4)
-		p.Until, p.Payments, p.EpochEvery = 6*time.Second, 1000, 2*time.Second
+		p.Until, p.Payments, p.EpochEvery = 5*time.Second, 700, 2*time.Second
 		p.Spread, p.SwapPermille = 300*time.Millisecond, 500
 		p.Wealth, p.Alone = 1_000_000, true
 		p.Limits.Bundles, p.Policy.Quota, p.Policy.Window = 64, 4, 16
