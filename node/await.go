@@ -142,10 +142,31 @@ func fetchEpochs(ctx context.Context, g *chain.Genesis, book *epochs.Book, self 
 	return err
 }
 
-// askEpochs asks others for newer epochs than those on disk. Of those who were members
-// when this validator stopped nobody may be left, whom it could ask for blocks.
+// askEpochs asks others for newer epochs than those on disk, at the start and while a
+// chain is not in step. Of those who were members of its last epoch nobody may be left
+// whom this validator could ask for blocks, and who was left out meanwhile is let in
+// by nobody.
 func (n *Node) askEpochs() {
-	if err := fetchEpochs(n.quit, n.net.genesis, n.net.book, n.net.self, n.NewEpoch); err != nil && n.quit.Err() == nil {
-		n.log.Infof("nobody tells of epochs after %d: %v", n.net.book.Number(), err)
+	ask := time.NewTicker(max(time.Second, min(n.net.genesis.Policy.EpochLength/4, 30*time.Second)))
+	defer ask.Stop()
+	for said := ""; ; {
+		err := fetchEpochs(n.quit, n.net.genesis, n.net.book, n.net.self, n.NewEpoch)
+		if n.quit.Err() != nil {
+			return
+		}
+		if err != nil {
+			if text := fmt.Sprintf("nobody tells of epochs after %d: %v", n.net.book.Number(), err); text != said {
+				n.log.Info(text)
+				said = text
+			}
+		}
+		for asked := false; !asked; {
+			select {
+			case <-n.quit.Done():
+				return
+			case <-ask.C:
+				asked = slices.ContainsFunc(n.runners(), func(r *runner) bool { return r.view.phase() == api.PhaseSyncing })
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,10 +23,19 @@ import (
 // archive is a validator that has records of epochs, and nothing else.
 type archive struct {
 	api.Backend
+	mu      sync.Mutex
 	records []*epochs.Record // from the second epoch on
 }
 
+func (a *archive) add(r *epochs.Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.records = append(a.records, r)
+}
+
 func (a *archive) Epoch(_ context.Context, number uint64) (*epochs.Record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if number >= uint64(len(a.records))+2 {
 		return nil, chain.Rule(api.ErrNotYet, "later")
 	}
@@ -33,11 +43,11 @@ func (a *archive) Epoch(_ context.Context, number uint64) (*epochs.Record, error
 }
 
 // A validator that was down for epochs hears of them from whoever serves clients, also
-// if none of its peers is left.
+// if none of its peers is left, and of more while it is not in step.
 func TestWhoComesBackAsksForEpochs(t *testing.T) {
 	var archives [3]archive
 	g := &chain.Genesis{Name: "later", TestNetwork: true, Shards: 1, Policy: chain.DefaultPolicy()}
-	g.Policy.EpochLength = time.Hour
+	g.Policy.EpochLength = time.Second
 	g.Allocations = []chain.Output{{Amount: 1}}
 	var keys []*config.Keys
 	for i := range 4 {
@@ -60,7 +70,7 @@ func TestWhoComesBackAsksForEpochs(t *testing.T) {
 	book.KeepHistory(epochs.History)
 	maker := &epochstest.Chain{T: t, Scheme: cosi.BLS{}, Book: book, Secret: func(id chain.ValidatorID) cosi.Secret { return keys[id].Cosi }}
 	for range 3 { // the first archive has none
-		archives[1].records = append(archives[1].records, maker.Next(identity.Void))
+		archives[1].add(maker.Next(identity.Void))
 	}
 	archives[2].records = archives[1].records[:1]
 
@@ -76,14 +86,20 @@ func TestWhoComesBackAsksForEpochs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- n.Run(ctx) }()
-	for changed := n.net.book.Changed(); n.net.book.Number() < 4; changed = n.net.book.Changed() {
-		select {
-		case <-changed:
-		case <-time.After(time.Minute):
-			t.Fatal("it knows only of epoch ", n.net.book.Number())
+	hears := func(number uint64) {
+		t.Helper()
+		for changed := n.net.book.Changed(); n.net.book.Number() < number; changed = n.net.book.Changed() {
+			select {
+			case <-changed:
+			case <-time.After(time.Minute):
+				t.Fatal("it knows only of epoch ", n.net.book.Number())
+			}
 		}
 	}
-	for e := uint64(2); e <= 4; e++ {
+	hears(4)
+	archives[1].add(maker.Next(identity.Void)) // its peers are away: nobody else tells it
+	hears(5)
+	for e := uint64(2); e <= 5; e++ {
 		if _, err := n.Epoch(ctx, e); err != nil {
 			t.Errorf("epoch %d: %v", e, err)
 		}
