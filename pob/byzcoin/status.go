@@ -68,13 +68,16 @@ func (m *Machine) ask(seat int) {
 // maxGossip is how many members are asked at a time in a large committee.
 const maxGossip = 16
 
+// idleFactor is how much slower the state is exchanged when nothing is open.
+const idleFactor = 5
+
 // armStatus keeps the gossip going, faster when it matters.
 func (m *Machine) armStatus() {
 	interval := m.cfg.Policy.StatusInterval
 	if !m.status.synced {
 		interval /= 2
 	} else if !m.unsettled() && m.me >= 0 {
-		interval *= 5
+		interval *= idleFactor
 	}
 	m.timer(timerStatus, m.now.Add(interval))
 }
@@ -183,23 +186,23 @@ func (m *Machine) tellStatus() {
 			far = 16 // it is always a little behind
 		}
 	}
-	missing := false
+	silent := m.silent()
 	switch {
 	case m.status.halted:
 		s.Phase, s.Reason = Halted, m.status.why
 	case !m.status.synced:
-		s.Phase, s.Reason, missing = Syncing, fmt.Sprintf("waiting until %d of %d members have answered and none is ahead", m.q, m.s), true
+		s.Phase, s.Reason = Syncing, fmt.Sprintf("waiting until %d of %d members have answered and none is ahead", m.q, m.s)
+		s.WaitsFor = m.unanswered()
 	case m.best != nil && m.best.Height > m.height+far && (len(m.sync.out) > 0 || m.me < 0):
 		s.Phase, s.Reason = Syncing, "fetching final blocks"
 	case m.joined > m.view && m.now.Sub(m.status.progress) > m.cfg.Policy.ViewTimeout && m.left(m.joined) < m.q:
-		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s), true
+		s.Phase, s.Reason = Waiting, fmt.Sprintf("fewer than %d of %d members take part in the change to another view", m.q, m.s)
+		s.WaitsFor = silent
 	case m.joined > m.view:
 		s.Phase, s.Reason = Waiting, "changing the view: "+m.status.cause
-	case m.me >= 0 && m.complaints[m.me] > m.joined && m.now.Sub(m.status.since) > m.askingAll() && len(m.silent(Waiting)) > m.s-m.q:
-		s.Phase, s.Reason, missing = Waiting, fmt.Sprintf("fewer than %d of %d members are heard of", m.q, m.s), true
-	}
-	if missing {
-		s.WaitsFor = m.silent(s.Phase)
+	case len(silent) > m.s-m.q:
+		s.Phase, s.Reason = Waiting, fmt.Sprintf("fewer than %d of %d members are heard of", m.q, m.s)
+		s.WaitsFor = silent
 	}
 	if m.status.ever && s.Phase == m.status.told.Phase && s.Reason == m.status.told.Reason && slices.Equal(s.WaitsFor, m.status.told.WaitsFor) {
 		return
@@ -209,17 +212,37 @@ func (m *Machine) tellStatus() {
 	m.deliver(s)
 }
 
-// askingAll is how long it takes to ask everybody while something is open.
-func (m *Machine) askingAll() time.Duration {
-	return time.Duration(2+m.s/maxGossip) * m.cfg.Policy.StatusInterval
+// unanswered are the members that have not answered since we started.
+func (m *Machine) unanswered() (ids []chain.ValidatorID) {
+	for seat := range m.peers {
+		if seat != m.me && !m.peers[seat].answered {
+			ids = append(ids, m.cfg.Members[seat])
+		}
+	}
+	return ids
 }
 
-// silent are the members that were not heard of lately, or since we started.
-func (m *Machine) silent(phase Phase) []chain.ValidatorID {
-	var ids []chain.ValidatorID
+// silent are the members that we have not heard of for as long as it takes to ask
+// everybody. A follower hears of few.
+func (m *Machine) silent() (ids []chain.ValidatorID) {
+	if m.me < 0 {
+		return nil
+	}
+	round := time.Duration(2+m.s/maxGossip) * m.cfg.Policy.StatusInterval
+	var asking time.Time // at this rate since then
+	switch {
+	case m.joined > m.view:
+		asking = m.status.joinedAt
+	case m.complaints[m.me] > m.joined:
+		asking = m.status.since
+	default:
+		asking, round = m.status.progress, idleFactor*round
+	}
+	if m.now.Sub(asking) <= round {
+		return nil
+	}
 	for seat := range m.peers {
-		p := &m.peers[seat]
-		if seat != m.me && (phase == Syncing && !p.answered || phase == Waiting && m.now.Sub(p.heard) > m.askingAll()) {
+		if seat != m.me && m.now.Sub(m.peers[seat].heard) > round {
 			ids = append(ids, m.cfg.Members[seat])
 		}
 	}

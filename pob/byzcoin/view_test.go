@@ -56,3 +56,40 @@ func TestTooManyDeadStopsAndSaysSo(t *testing.T) {
 	c.net.Restart(c.ids[2])
 	c.eventually("all are back", c.settled, 60*time.Second)
 }
+
+// A committee without work notices, too, that it has no quorum any more, and that it
+// has one again.
+func TestAnIdleCommitteeNoticesThatTooManyAreDead(t *testing.T) {
+	for _, size := range []int{4, 40} {
+		c := newCluster(t, size, options{seed: 1})
+		c.synced()
+		faults := (size - 1) / 3
+		for seat := range faults {
+			c.net.Crash(c.ids[seat])
+		}
+		c.net.RunFor(2 * time.Minute)
+		for _, seat := range c.seatsFrom(faults) {
+			if s := c.status[c.ids[seat]]; s.Phase != Voting {
+				t.Fatalf("of %d, %d are dead: %+v", size, faults, s)
+			}
+		}
+		c.net.Crash(c.ids[faults])
+		c.eventually("all miss a quorum", func() bool {
+			for _, seat := range c.seatsFrom(faults + 1) {
+				if s := c.status[c.ids[seat]]; s.Phase != Waiting || len(s.WaitsFor) != faults+1 {
+					return false
+				}
+			}
+			return true
+		}, time.Minute)
+		c.net.Restart(c.ids[0])
+		c.eventually("all have one again", func() bool {
+			for _, seat := range append(c.seatsFrom(faults+1), 0) {
+				if c.status[c.ids[seat]].Phase != Voting {
+					return false
+				}
+			}
+			return true
+		}, time.Minute)
+	}
+}
