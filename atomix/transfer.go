@@ -279,6 +279,20 @@ func (t *Transfer) learn(v *view, ev *Asked) {
 	}
 	v.quiet = 0
 	t.deliver(Progress{Shard: v.shard, Claim: v.claim, Outcome: v.outcome, Height: height, Reason: v.reason})
+	t.hasten()
+}
+
+// hasten has the shards asked soon about which long nothing was new: what happened in
+// one is what another has done, or will do.
+func (t *Transfer) hasten() {
+	for _, s := range t.involved {
+		if v := t.views[s]; v.quiet > 0 && v.outcome <= chain.Accepted {
+			v.quiet = 0
+			if v.doing == resting {
+				t.rest(v)
+			}
+		}
+	}
 }
 
 // act does what the shard lacks.
@@ -329,7 +343,7 @@ func (t *Transfer) submitted(ev *Submitted) {
 	again := errors.Is(ev.Err, chain.ErrFull) || errors.Is(ev.Err, chain.ErrNotReady)
 	switch {
 	case ev.Err == nil || ev.Refused && errors.Is(ev.Err, chain.ErrDecided):
-		v.sent, v.waited, v.failures = true, 0, 0
+		v.sent, v.waited, v.failures, v.quiet = true, 0, 0, 0
 		if v.took[ev.Member] = true; len(v.took) == v.members {
 			clear(v.took)
 		}

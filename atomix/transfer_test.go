@@ -279,6 +279,25 @@ func TestDeadMembersAreSkipped(t *testing.T) {
 	n.finish(c, time.Minute, TransferCommit)
 }
 
+// A client that asked a shard in vain for long asks it soon when another has an outcome.
+func TestNewsOfOneShardHastenTheOthers(t *testing.T) {
+	w := newWorld(t, 2, 100)
+	n := newRelayNet(w, 1, calm)
+	for _, v := range n.members(0) {
+		n.net.Crash(v)
+	}
+	c := n.start(0, w.tx([]coin{w.coin(0, 0)}, pay{w.wallet(1), 99}))
+	n.net.RunFor(20 * time.Second)
+	for _, v := range n.members(0) {
+		n.net.Restart(v)
+	}
+	heard := func() bool { return len(c.progress) > 0 && c.progress[len(c.progress)-1].Outcome != 0 }
+	if !n.net.RunUntil(heard, 20*time.Second) {
+		t.Fatalf("the client hears nothing: %+v %v", c, n.net.Err())
+	}
+	n.finish(c, 10*interval, TransferCommit)
+}
+
 func TestTransfersUnderRandomFaults(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
