@@ -115,6 +115,8 @@ func (m *member) delivered(value any) func() {
 		return func() { v.Tag.(chan validator.Answer) <- v }
 	case validator.Decided:
 		return m.decided(v)
+	case validator.Released:
+		m.maybeLeave()
 	case validator.Lapsed:
 		m.log.Infof("%d transactions that were accepted have expired before a block took them", len(v.IDs))
 	case transepoch.Fault:

@@ -12,7 +12,8 @@ import (
 
 // A validator runs the shards in which it has a seat, or gets one in the current
 // epoch. It joins a shard when the epoch begins that brings it in, and leaves when
-// a batch has taken its seat and nothing that it was told to keep is unfinished.
+// a batch has taken its seat, nothing that it was told to keep is unfinished, and a
+// quorum of the next committee has answered from there.
 
 // keepLeft is how long the data of a shard that was left stays: a validator that
 // is drawn into it again soon has little to fetch.
@@ -44,7 +45,7 @@ func (n *Node) comes(shard chain.ShardID) bool {
 // maybeLeave leaves the shard when it has no use for us any more. It runs in the loop.
 func (m *member) maybeLeave() {
 	n := m.node
-	if !n.net.ends() || m.core.Seat() >= 0 || n.comes(m.chain) || m.core.Unsettled() > 0 || !m.leaving.CompareAndSwap(false, true) {
+	if !n.net.ends() || !m.core.MayGo() || n.comes(m.chain) || !m.leaving.CompareAndSwap(false, true) {
 		return
 	}
 	n.work.Go(func() {

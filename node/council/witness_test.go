@@ -112,6 +112,12 @@ func (w *world) drawnFor(id sm.NodeID, epoch, view uint64) bool {
 	return slices.ContainsFunc(lots[:most], func(l lot) bool { return l.id == id })
 }
 
+// backedBy reports whether an honest member backs a leader in a view: by the tickets
+// that it knows, which need not be all.
+func (w *world) backedBy(id sm.NodeID, view uint64) bool {
+	return slices.ContainsFunc(w.ids, func(voter sm.NodeID) bool { return !w.hostile[voter] && w.core(voter).backed(id, view) })
+}
+
 // judgeSeed wants the seed that takes effect to be by a leader, unless the lottery
 // has gone on to another view.
 func (w *world) judgeSeed(op *identity.Seed, author chain.ValidatorID) {
@@ -122,7 +128,7 @@ func (w *world) judgeSeed(op *identity.Seed, author chain.ValidatorID) {
 			return
 		}
 	}
-	if op.Epoch == w.epoch()+1 && len(w.held) == 0 && !w.drawnFor(author, op.Epoch, choice.View) {
+	if op.Epoch == w.epoch()+1 && len(w.held) == 0 && !w.drawnFor(author, op.Epoch, choice.View) && !w.backedBy(author, choice.View) {
 		w.net.Fail(fmt.Errorf("the seed of epoch %d is by validator %d, which the lottery has not drawn in view %d", op.Epoch, author, choice.View))
 	}
 }

@@ -66,6 +66,7 @@ type Core struct {
 	term       chain.Term // with seat: what the parts were told
 	seat       int
 	stale      bool // the relay does not know of the committees
+	released   bool // MayGo, as it was told
 	led        int  // the seat that leads the first view of the term, as the last step left it
 	first      firstBlock
 	ready      *transepoch.Ready // ours, that we are ready
@@ -160,6 +161,9 @@ type Decided struct {
 	Report *atomix.Report
 	Synced bool // learned from a peer's log
 }
+
+// Released is delivered when [Core.MayGo] begins to hold.
+type Released struct{}
 
 // Events are consumed in one step.
 type Events []sm.Event
@@ -266,6 +270,10 @@ func (c *Core) Step(now time.Time, ev sm.Event) []sm.Effect {
 	c.authorTurn()
 	c.authorFirst()
 	c.inOffice()
+	before := c.released
+	if c.released = c.MayGo(); c.released && !before {
+		c.out = append(c.out, sm.Deliver{Value: Released{}})
+	}
 	return c.out
 }
 

@@ -130,9 +130,13 @@ func (c *Core) handedIn() {
 	}
 }
 
-// Unsettled is how many transactions, held in terms before, we still care for.
-// Whoever runs a validator that has lost its seat keeps it until there are none.
-func (c *Core) Unsettled() (txs int) {
+// MayGo reports whether a validator without a seat has no duty left in the shard:
+// nothing that was held in terms before is unfinished, and those that act now need no
+// block from it. The last of its term may have been with it alone.
+func (c *Core) MayGo() bool { return c.Seat() < 0 && c.unsettled() == 0 && c.bft.HandedOver() }
+
+// unsettled is how many transactions, held in terms before, we still care for.
+func (c *Core) unsettled() (txs int) {
 	for _, d := range c.debts {
 		txs += len(d.left)
 	}

@@ -17,7 +17,7 @@ func TestWhatIsGivenUpIsForgotten(t *testing.T) {
 	}
 	c.dropped(byzcoin.Dropped{From: second}) // of which we were never told
 	c.dropped(byzcoin.Dropped{From: first, All: true})
-	if c.Unsettled() != 1 || len(c.owed) != 1 || c.owed[0].tx.ID != b.ID {
-		t.Errorf("%d transactions and %d to put up are kept", c.Unsettled(), len(c.owed))
+	if c.unsettled() != 1 || len(c.owed) != 1 || c.owed[0].tx.ID != b.ID {
+		t.Errorf("%d transactions and %d to put up are kept", c.unsettled(), len(c.owed))
 	}
 }

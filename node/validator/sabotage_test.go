@@ -104,9 +104,15 @@ func TestTurnsThatAreNotLookedAtAreNoticed(t *testing.T) {
 		}
 	}
 	broken(t, plan(true), "ready by what it did not sign", "enters epoch", "does not fit its plan", "is not known yet", "does not exist")
+	made := 0
 	for seed := range uint64(3) {
-		if r, err := simnet.Run(plan(false)(seed + 1)); err != nil || r.BadTurns == 0 {
-			t.Errorf("%v with %d turns made up", err, r.BadTurns)
+		r, err := simnet.Run(plan(false)(seed + 1))
+		if err != nil {
+			t.Error(err)
 		}
+		made += r.BadTurns
+	}
+	if made == 0 {
+		t.Error("no turn is made up")
 	}
 }

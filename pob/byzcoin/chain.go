@@ -52,6 +52,19 @@ func (c *Chain) Point() Point { return c.m.Point() }
 // Revert is [Machine.Revert].
 func (c *Chain) Revert() { c.m.Revert() }
 
+// HandedOver reports whether a quorum of the term's members has answered us in it. At
+// least f+1 of them are honest and have the block with which the term began, and all
+// below: who has no seat any more need not serve these for their sake.
+func (c *Chain) HandedOver() bool {
+	n := 0
+	for seat := range c.m.peers {
+		if seat == c.m.me || c.m.peers[seat].answered {
+			n++
+		}
+	}
+	return n >= c.m.q
+}
+
 // View is the installed view of the term.
 func (c *Chain) View() uint64 { return c.m.View() }
 

@@ -74,6 +74,10 @@
 // survives a restart. There is a bound, in terms and in bytes; who exceeds it is told
 // what was given up ([Dropped]).
 //
+// The last block of a term may be with members alone that have no seat in the next.
+// They serve it until a quorum of the next committee has answered them from there
+// ([Chain.HandedOver]).
+//
 // Messages travel in a [Tagged]. Who is in an older term is shown the certificate
 // with which the last one ended, and told that we are [Ahead]; messages of the
 // next term are kept, a few of each of its members. Who hears of later terms

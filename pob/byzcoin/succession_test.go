@@ -158,6 +158,32 @@ func TestTheLastToHearOfAnEpochLeads(t *testing.T) {
 	}
 }
 
+// The last block of a term may be with a member alone that leaves with it. It is not
+// done before a quorum of the next committee has the block.
+func TestWhoLeavesHandsOver(t *testing.T) {
+	d := newDynasty(t, 5, reigns("0123 1234"), 1, calm)
+	d.net.RunFor(50 * time.Millisecond)
+	d.net.FilterOut(d.ids[0], func(_ time.Time, to sm.NodeID, msg sm.Message) []sim.Parcel {
+		if c, ok := Untag(msg).(*Certified); ok && c.Cert.Phase == chain.Commit {
+			return nil // it leads, and nobody else learns what became final
+		}
+		return sim.Pass(to, msg)
+	})
+	d.author(1, "turn 1")
+	d.eventually("the term has ended for the leader", func() bool { return d.chain(0).Term() == d.terms[1] }, time.Second)
+	d.net.Crash(d.ids[3]) // two are too few to make another block in the place of it
+	d.net.Partition(d.ids[:1], d.ids[1:])
+	d.net.RunFor(10 * time.Second)
+	if c := d.chain(0); c.Seat() >= 0 || c.HandedOver() || d.chain(1).Term() != d.terms[0] {
+		t.Fatalf("seat %d, the others are in term %v, and it could go: %v", c.Seat(), d.chain(1).Term(), c.HandedOver())
+	}
+	d.net.FilterOut(d.ids[0], nil)
+	d.net.Heal()
+	d.eventually("the next committee acts, and the leader may go", func() bool {
+		return d.chain(0).HandedOver() && d.chain(1).Term() == d.terms[1] && d.chain(2).Term() == d.terms[1]
+	}, 20*time.Second)
+}
+
 // Strangers, and members beyond their share, are not kept.
 func TestLittleIsKeptOfTheNextTerm(t *testing.T) {
 	d := newDynasty(t, 5, reigns("0123 0124"), 1, calm)

@@ -257,7 +257,7 @@ func (n *Net) join(m *member, s chain.ShardID) {
 
 // maybeLeave has a validator leave a shard that has no use for it any more.
 func (n *Net) maybeLeave(p *post) {
-	if n.sim == nil || n.seat(p) >= 0 || p.core.Seat() >= 0 || p.core.Unsettled() > 0 || slices.Contains(n.planOf(p.known).New[p.shard], p.id) {
+	if n.sim == nil || n.seat(p) >= 0 || !p.core.MayGo() || slices.Contains(n.planOf(p.known).New[p.shard], p.id) {
 		return
 	}
 	p.posts = slices.DeleteFunc(slices.Clone(p.posts), func(q *post) bool { return q == p })

@@ -193,6 +193,7 @@ func (n *Net) delivered(id sm.NodeID, value any) {
 	case byzcoin.Dropped: // what was accepted and is lost is found at the end
 	case transepoch.Waiting:
 		n.stats.Waits++
+	case validator.Released: // see maybeLeave
 	case transepoch.Fault:
 		if n.honest(id) {
 			n.fail("%v does not fit its plan: %w", p, v.Err)
