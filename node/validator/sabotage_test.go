@@ -104,15 +104,17 @@ func TestTurnsThatAreNotLookedAtAreNoticed(t *testing.T) {
 		}
 	}
 	broken(t, plan(true), "ready by what it did not sign", "enters epoch", "does not fit its plan", "is not known yet", "does not exist")
-	made := 0
-	for seed := range uint64(3) {
-		r, err := simnet.Run(plan(false)(seed + 1))
+	made := 0 // runs with turns that are made up
+	for seed := uint64(1); made < 3 && seed <= 9; seed++ {
+		r, err := simnet.Run(plan(false)(seed))
 		if err != nil {
 			t.Error(err)
 		}
-		made += r.BadTurns
+		if r.BadTurns > 0 {
+			made++
+		}
 	}
-	if made == 0 {
-		t.Error("no turn is made up")
+	if made < 3 {
+		t.Errorf("turns are made up in %d runs", made)
 	}
 }
